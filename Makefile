@@ -1,0 +1,49 @@
+# Every command that the README names, and that CI runs.
+GO     ?= go
+FUZZ   ?= 10s
+COUNT  ?= 6
+CHAT   ?= ../shared/data/irc-chat.ndjson.gz
+
+.DEFAULT_GOAL := help
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+build: ## build every program into bin/
+	$(GO) build -o bin/ ./cmd/...
+
+test: ## run the tests
+	$(GO) test ./...
+
+race: ## run the tests with the race detector, in shuffled order
+	$(GO) test -race -shuffle=on ./...
+
+fuzz: ## run each fuzz target for FUZZ (10s)
+	@set -e; for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZ) $$p; done; done
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fmt: ## format the code
+	$(GO) tool -modfile=tools/go.mod gofumpt -w $$(git ls-files '*.go')
+
+lint: ## format check, vet, linters
+	@test -z "$$($(GO) tool -modfile=tools/go.mod gofumpt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+tidy: ## check that go.mod is tidy
+	$(GO) mod tidy -diff
+
+demo: ## watch generated chat flow, with faults, and read the audit
+	$(GO) run ./cmd/demo --faults
+
+demo-chat: ## the same with real chat (CHAT names the file) and three workers
+	$(GO) run ./cmd/demo --faults --workers 3 --input $(CHAT) --speed 0 --rate 0 --json
+
+docs: ## write the settings table into the README
+	$(GO) run ./cmd/roomrelay config --markdown
+
+.PHONY: help build test race fuzz bench fmt lint tidy demo demo-chat docs

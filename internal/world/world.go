@@ -1,0 +1,226 @@
+// Package world puts a whole roomrelay into one test: a real Kafka protocol (kfake), the API simulator
+// over real HTTP, and any number of whole workers, joined by in-memory networks, so that in a
+// testing/synctest bubble minutes pass in milliseconds.
+//
+// It promises that nothing of a worker is stubbed, and that what it tells of the outside (what rooms were
+// shown, calls, commits, letters) is what a user of Kafka and of the API could see.
+//
+// It is for tests only.
+package world
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"roomrelay/batcher"
+	"roomrelay/consumer"
+	"roomrelay/deadletter"
+	"roomrelay/internal/imsim"
+	"roomrelay/internal/relay"
+	"roomrelay/sender"
+)
+
+// What every world is called by.
+const (
+	Topic   = "chat"
+	Letters = "dlq.chat"
+	Group   = "roomrelay"
+	apiAddr = "localhost:80"
+	key     = "key"
+	secret  = "a-secret-that-must-not-be-seen"
+)
+
+// Config of a World.
+type Config struct {
+	Partitions int  // default 1
+	Brokers    int  // default 1
+	Forgetful  bool // the API checks msgIds only of messages that say that they are resent
+	Rate       int  // the API's quota of calls a second; 0: none
+	Faults     *imsim.Faults
+	// Relay changes a worker's configuration from the defaults of the design.
+	Relay func(*relay.Config)
+	// Broker adds options of the embedded broker.
+	Broker []kfake.Opt
+}
+
+// World is one broker, one API, and workers.
+type World struct {
+	T       testing.TB
+	Cluster *kfake.Cluster
+	Sim     *imsim.Sim
+	Calls   *Calls
+
+	cfg     Config
+	network *kfake.VirtualNetwork
+	server  *http.Server
+	client  *kafka.Transport // the test's own way to Kafka
+	workers []*Worker
+	served  sync.WaitGroup
+}
+
+// New makes a world without workers. It ends with the test; in a bubble call Close at its end.
+func New(t testing.TB, cfg Config) *World {
+	t.Helper()
+	cfg.Partitions = max(cfg.Partitions, 1)
+	w := &World{T: t, cfg: cfg, network: &kfake.VirtualNetwork{}, Calls: &Calls{}}
+	opts := append([]kfake.Opt{
+		kfake.NumBrokers(max(cfg.Brokers, 1)),
+		kfake.SeedTopics(int32(cfg.Partitions), Topic, Letters),
+		kfake.ListenFn(w.network.Listen),
+		kfake.Ports(w.ports()...),
+	}, cfg.Broker...)
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		t.Fatalf("starting the embedded broker: %v", err)
+	}
+	w.Cluster = cluster
+	w.client = &kafka.Transport{Dial: w.network.DialContext, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}}
+	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Seed: 1, OnCall: w.Calls.add})
+	listener, err := w.network.Listen("tcp", apiAddr)
+	if err != nil {
+		t.Fatalf("listening for the API: %v", err)
+	}
+	w.server = &http.Server{Handler: w.Sim}
+	w.served.Go(func() { _ = w.server.Serve(listener) })
+	return w
+}
+
+func (w *World) ports() []int {
+	ports := make([]int, max(w.cfg.Brokers, 1))
+	for i := range ports {
+		ports[i] = 9092 + i
+	}
+	return ports
+}
+
+// Close ends workers, API and broker.
+func (w *World) Close() {
+	for _, x := range w.workers {
+		x.Kill()
+	}
+	w.client.CloseIdleConnections()
+	_ = w.server.Close()
+	w.served.Wait()
+	w.Cluster.Close()
+}
+
+// addr is the brokers, as a client is configured with them.
+func (w *World) addr() net.Addr { return kafka.TCP(w.Cluster.ListenAddrs()...) }
+
+// Await lets time pass until cond holds, and fails the test if it doesn't within limit.
+func (w *World) Await(what string, limit time.Duration, cond func() bool) {
+	w.T.Helper()
+	for end := time.Now().Add(limit); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.T.Fatalf("after %v still not: %s", limit, what)
+		}
+	}
+}
+
+// Worker is one whole relay behind a link of its own.
+type Worker struct {
+	Relay *relay.Relay
+	Link  *Link
+	err   chan error
+	stop  context.CancelFunc
+	once  sync.Once
+	out   error
+	kafka *kafka.Transport
+}
+
+// Start runs a worker. adjust may be nil; it comes after Config.Relay.
+func (w *World) Start(adjust func(*relay.Config)) *Worker {
+	w.T.Helper()
+	link := newLink(w.network.DialContext)
+	transport := &kafka.Transport{Dial: link.Dial, DialTimeout: 3 * time.Second, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}, ClientID: "test"}
+	cfg := w.defaults(transport, link)
+	if w.cfg.Relay != nil {
+		w.cfg.Relay(&cfg)
+	}
+	if adjust != nil {
+		adjust(&cfg)
+	}
+	r, err := relay.New(cfg)
+	if err != nil {
+		w.T.Fatalf("making a worker: %v", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	x := &Worker{Relay: r, Link: link, err: make(chan error, 1), stop: stop, kafka: transport}
+	go func() { x.err <- r.Run(ctx) }()
+	w.workers = append(w.workers, x)
+	return x
+}
+
+// defaults are those of the design, but for the rate, which few tests are about.
+func (w *World) defaults(transport *kafka.Transport, link *Link) relay.Config {
+	log := zerolog.Nop()
+	if testing.Verbose() {
+		log = zerolog.New(zerolog.ConsoleWriter{Out: w.T.Output(), NoColor: true}).With().Timestamp().Logger()
+	}
+	return relay.Config{
+		Consumer: consumer.Config{
+			Transport: transport, Addr: w.addr(), Topic: Topic, Group: Group, ClientID: "test",
+			SessionTimeout: 45 * time.Second, RebalanceTimeout: 60 * time.Second, RequestTimeout: 5 * time.Second, Lease: 15 * time.Second,
+			CommitEvery: time.Second, MaxEvents: 50_000, MaxBytes: 64 << 20, Fresh: true, Log: log,
+		},
+		Batcher: batcher.Config{Window: 100 * time.Millisecond, MaxBatch: 10, MaxBytes: 512 << 10, Slots: 64},
+		Sender: sender.Config{
+			Endpoints: []string{"http://" + apiAddr}, AppKey: key, AppSecret: secret, RequestTimeout: 5 * time.Second,
+			RetryInitial: 200 * time.Millisecond, RetryMax: 30 * time.Second, GiveUpAfter: 5 * time.Minute,
+			MaxInFlight: 64, Dial: link.Dial, Log: log,
+		},
+		DeadLetter: deadletter.Config{
+			Transport: transport, Addr: w.addr(), Topic: Letters, SourceTopic: Topic, Group: Group,
+			RequestTimeout: 5 * time.Second, RetryInitial: 200 * time.Millisecond, RetryMax: 30 * time.Second, Log: log,
+		},
+		DrainTimeout: 20 * time.Second,
+		Log:          log,
+	}
+}
+
+// Stop drains the worker and returns what Run said.
+func (x *Worker) Stop() error {
+	x.once.Do(func() {
+		x.stop()
+		x.end()
+	})
+	return x.out
+}
+
+// Kill ends the worker as kill -9 would: from now on nothing it does reaches anybody.
+func (x *Worker) Kill() {
+	x.once.Do(func() {
+		x.Link.Cut()
+		x.Relay.Kill()
+		x.end()
+		x.stop()
+	})
+}
+
+func (x *Worker) end() {
+	x.out = <-x.err
+	x.Link.Cut()
+	x.kafka.CloseIdleConnections()
+}
+
+// Ended is what Run returned, if it has.
+func (x *Worker) Ended() (error, bool) {
+	select {
+	case err := <-x.err:
+		x.err <- err
+		return err, true
+	default:
+		return nil, false
+	}
+}
+
+func (x *Worker) String() string { return fmt.Sprintf("%+v", x.Relay.Stats()) }
