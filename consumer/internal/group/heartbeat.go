@@ -1,0 +1,70 @@
+package group
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+)
+
+// beat sends heartbeats for as long as there is a membership: during joins and while partitions are given
+// up, too. Each has a goroutine of its own, since one may stall for seconds behind an unreplicated commit
+// and the member is only kept if new ones keep coming.
+func (m *Member) beat(ctx context.Context) {
+	// A tenth of the session leaves room for several losses within the lease; 3 s is Kafka's own default,
+	// which bounds how long a rebalance waits for this member.
+	tick := time.NewTicker(min(m.cfg.SessionTimeout/10, 3*time.Second))
+	defer tick.Stop()
+	var sent sync.WaitGroup
+	defer sent.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if i, ok := m.identity(); ok {
+				sent.Go(func() { m.heartbeat(ctx, i) })
+			}
+		}
+	}
+}
+
+func (m *Member) heartbeat(ctx context.Context, i identity) {
+	sent := m.lease.now()
+	res, err := roundTrip[*heartbeatResponse](ctx, m, m.cfg.SessionTimeout/3, &heartbeatRequest{
+		GroupID:         m.cfg.Group,
+		GenerationID:    i.generation,
+		MemberID:        i.id,
+		GroupInstanceID: m.cfg.InstanceID,
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			m.rarely.Warn().Err(err).Msg("heartbeat not answered")
+		}
+		return
+	}
+	m.heard(i, sent, kafka.Error(res.ErrorCode))
+}
+
+// heard judges the answer to a heartbeat that was signed with i.
+func (m *Member) heard(i identity, sent *moment, code kafka.Error) {
+	switch code {
+	case 0, kafka.RebalanceInProgress:
+		m.mu.Lock() // held until the end: dropped must not come between the check and the renewal
+		defer m.mu.Unlock()
+		if i.id != m.id {
+			return // of a membership that is over
+		}
+		m.lease.renew(sent, code == 0)
+		// Of an earlier round it is old news: that rebalance is the one that was joined.
+		if code != 0 && m.current(i) && !m.stopping {
+			m.Rejoin("the group rebalances")
+		}
+	case kafka.UnknownMemberId, kafka.IllegalGeneration, kafka.FencedInstanceID:
+		m.dropped(i, code)
+	default:
+		// The coordinator moves, loads, or isn't there: that says nothing of the membership.
+		m.rarely.Warn().Err(code).Msg("heartbeat answered with an error")
+	}
+}

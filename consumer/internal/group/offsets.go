@@ -1,0 +1,158 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/offsetcommit"
+	"github.com/segmentio/kafka-go/protocol/offsetfetch"
+)
+
+// Offset is what one partition's commit says.
+type Offset struct {
+	Partition int32
+	Offset    int64
+	Metadata  string // text, at most 4096 UTF-16 units
+}
+
+// Outcome is what became of one partition's commit.
+type Outcome uint8
+
+const (
+	// Refused: it was not applied and never will be. It may be sent again.
+	Refused Outcome = iota
+	// Applied: the coordinator has it.
+	Applied
+	// Unanswered: nobody can tell whether it was applied, nor whether it still will be.
+	Unanswered
+	// TooLarge: refused for the size of its metadata. Sending it again would change nothing.
+	TooLarge
+)
+
+// CommitPatience bounds a commit: the coordinator itself gives up waiting for its replicas after as long
+// (offsets.commit.timeout.ms).
+const CommitPatience = 5 * time.Second
+
+// Commit sends the offsets in one request and returns the outcome of each, in their order. err, which is
+// for the log, says why not all were applied.
+//
+// The coordinator checks the generation but not who owns a partition: naming only owned ones is the
+// caller's part.
+func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outcome, err error) {
+	outcomes = make([]Outcome, len(offsets))
+	i, ok := m.identity()
+	if !ok {
+		return outcomes, errors.New("committing: not in the group")
+	}
+	topic := offsetcommit.RequestTopic{Name: m.cfg.Topic}
+	for _, o := range offsets {
+		topic.Partitions = append(topic.Partitions, offsetcommit.RequestPartition{
+			PartitionIndex:    o.Partition,
+			CommittedOffset:   o.Offset,
+			CommittedMetadata: o.Metadata,
+			// Not 0, which kafka.Client sends: another client would see a truncated log there.
+			CommittedLeaderEpoch: -1,
+		})
+	}
+	answer, err := roundTrip[*offsetcommit.Response](ctx, m, CommitPatience, &offsetcommit.Request{
+		GroupID:         m.cfg.Group,
+		GenerationID:    i.generation,
+		MemberID:        i.id,
+		RetentionTimeMs: -1,
+		GroupInstanceID: m.cfg.InstanceID,
+		Topics:          []offsetcommit.RequestTopic{topic},
+	})
+	if err != nil {
+		if !neverSent(err) {
+			for x := range outcomes {
+				outcomes[x] = Unanswered
+			}
+		}
+		return outcomes, fmt.Errorf("committing: %w", err)
+	}
+	codes := map[int32]kafka.Error{}
+	for _, t := range answer.Topics {
+		for _, p := range t.Partitions {
+			codes[p.PartitionIndex] = kafka.Error(p.ErrorCode)
+		}
+	}
+	for x, o := range offsets {
+		code, there := codes[o.Partition]
+		if !there {
+			code = kafka.Unknown
+		}
+		outcomes[x] = m.committed(i, code)
+		if code != 0 {
+			err = fmt.Errorf("committing partition %d: %w", o.Partition, code)
+		}
+	}
+	return outcomes, err
+}
+
+// committed judges one partition's answer.
+func (m *Member) committed(i identity, code kafka.Error) Outcome {
+	switch code {
+	case 0:
+		return Applied
+	case kafka.UnknownMemberId, kafka.IllegalGeneration, kafka.FencedInstanceID:
+		m.dropped(i, code)
+		return Refused
+	case kafka.OffsetMetadataTooLarge:
+		return TooLarge
+	case kafka.RebalanceInProgress, kafka.NotCoordinatorForGroup, kafka.GroupLoadInProgress,
+		kafka.UnknownTopicOrPartition, kafka.InvalidCommitOffsetSize, kafka.InvalidGroupId,
+		kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed:
+		return Refused
+	}
+	// 7 and 15 come after the coordinator wrote it and waited in vain for its replicas; of what else there
+	// may be, the worse is assumed.
+	return Unanswered
+}
+
+// neverSent says that a request that failed with err can't have reached a coordinator.
+func neverSent(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return true
+	}
+	return errors.Is(err, kafka.BrokerNotAvailable)
+}
+
+// Committed is a partition's commit as it is stored.
+type Committed struct {
+	Found    bool
+	Offset   int64
+	Metadata string
+}
+
+// Committed reads a partition's commit.
+func (m *Member) Committed(ctx context.Context, partition int32) (Committed, error) {
+	answer, err := roundTrip[*offsetfetch.Response](ctx, m, CommitPatience, &offsetfetch.Request{
+		GroupID: m.cfg.Group,
+		Topics:  []offsetfetch.RequestTopic{{Name: m.cfg.Topic, PartitionIndexes: []int32{partition}}},
+	})
+	if err != nil {
+		return Committed{}, fmt.Errorf("reading the commit of partition %d: %w", partition, err)
+	}
+	code := kafka.Error(answer.ErrorCode)
+	for _, t := range answer.Topics {
+		for _, p := range t.Partitions {
+			if t.Name != m.cfg.Topic || p.PartitionIndex != partition {
+				continue
+			}
+			if code == 0 {
+				code = kafka.Error(p.ErrorCode)
+			}
+			if code == 0 {
+				return Committed{p.CommittedOffset >= 0, p.CommittedOffset, p.Metadata}, nil
+			}
+		}
+	}
+	if code == 0 {
+		code = kafka.Unknown
+	}
+	return Committed{}, fmt.Errorf("reading the commit of partition %d: %w", partition, code)
+}
