@@ -54,9 +54,7 @@ func appendCode(dst []byte, code int, text bool) []byte {
 // lists writes the answer of code 200, names in the page's order.
 func (c *call) lists(t *turn) {
 	if t.shuffle {
-		c.out = append(c.out, `{"traceId":"`...)
-		c.out = strconv.AppendUint(c.out, uint64(t.dice), 36)
-		c.out = append(c.out, `","fail":`...)
+		c.out = append(c.out, `{"traceId":{"fail":null,"parts":[1.5e3,"]}"]},"fail":`...)
 	} else {
 		c.out = append(c.out, `{"fail":`...)
 	}
@@ -71,7 +69,7 @@ func (c *call) lists(t *turn) {
 }
 
 // entry appends the entry of a message, if it has one in this list.
-type entry func(c *call, dst []byte, m *message, t *turn) []byte
+type entry func(c *call, dst []byte, m *message) []byte
 
 // appendList writes one list, as an array or as a string that holds one.
 func (c *call) appendList(t *turn, e entry) {
@@ -95,7 +93,7 @@ func (c *call) array(dst []byte, t *turn, e entry) []byte {
 			dst = append(dst, ',')
 		}
 		from := len(dst)
-		if dst = e(c, dst, &c.messages[i], t); len(dst) == from {
+		if dst = e(c, dst, &c.messages[i]); len(dst) == from {
 			dst = dst[:mark]
 			continue
 		}
@@ -104,7 +102,7 @@ func (c *call) array(dst []byte, t *turn, e entry) []byte {
 	return append(dst, ']')
 }
 
-func (c *call) failEntry(dst []byte, m *message, _ *turn) []byte {
+func (c *call) failEntry(dst []byte, m *message) []byte {
 	if m.hidden {
 		return dst
 	}
@@ -127,7 +125,7 @@ func (c *call) failEntry(dst []byte, m *message, _ *turn) []byte {
 }
 
 // successEntry has the page's details: every number is a string.
-func (c *call) successEntry(dst []byte, m *message, t *turn) []byte {
+func (c *call) successEntry(dst []byte, m *message) []byte {
 	if m.hidden || m.verdict != shown && m.verdict != repeated {
 		return dst
 	}
@@ -155,9 +153,6 @@ func (c *call) successEntry(dst []byte, m *message, t *turn) []byte {
 	}
 	dst = append(dst, `","roomId":"`...)
 	dst = strconv.AppendInt(dst, c.room, 10)
-	if t.shuffle {
-		dst = append(dst, `","unknown":[{"a":null},1.5e3,"`...)
-	}
 	return append(dst, `"}}`...)
 }
 
