@@ -12,12 +12,20 @@ package consumer
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	kafka "github.com/segmentio/kafka-go"
 
+	"roomrelay/consumer/internal/group"
+	"roomrelay/consumer/internal/offsets"
 	"roomrelay/event"
 )
 
@@ -93,38 +101,282 @@ type Config struct {
 
 // Consumer reads one topic as a member of a group.
 type Consumer struct {
-	cfg Config
+	cfg    Config
+	member *group.Member
+	budget *budget
+	kick   chan struct{} // asks for an early commit
+	counts counts
+	rarely zerolog.Logger // of what may repeat
+
+	// live is replaced as a whole under mu and read without a lock: it is asked before every attempt.
+	live atomic.Pointer[map[int32]*claim]
+
+	mu       sync.Mutex // of all below
+	run      context.Context
+	end      context.CancelCauseFunc // of run; nil before Run
+	ended    chan struct{}           // closed when Run returns
+	claims   sync.WaitGroup
+	assigned []int32
+	epoch    uint64
+	draining bool
+	empty    chan struct{}         // closed when draining and no claim is left
+	memory   map[int32]offsets.Low // what unanswered commits leave behind, over the end of a claim
 }
 
+// errDrained ends Run in order.
+var errDrained = errors.New("drained")
+
 // New checks cfg. Nothing is sent before Run.
-func New(cfg Config) (*Consumer, error) { return &Consumer{cfg: cfg}, nil }
+func New(cfg Config) (*Consumer, error) {
+	switch {
+	case cfg.Transport == nil || cfg.Addr == nil || cfg.Notify == nil:
+		return nil, errors.New("consumer: Transport, Addr and Notify must be set")
+	case cfg.Topic == "" || cfg.Group == "":
+		return nil, errors.New("consumer: Topic and Group must be set")
+	case cfg.MaxEvents < 1 || cfg.MaxBytes < 1:
+		return nil, errors.New("consumer: MaxEvents and MaxBytes must be positive")
+	case cfg.RequestTimeout <= 0 || cfg.Lease <= 0 || cfg.Lease > cfg.SessionTimeout-cfg.RequestTimeout || cfg.RebalanceTimeout <= cfg.RequestTimeout:
+		return nil, fmt.Errorf("consumer: a lease of %v doesn't fit a session-timeout of %v, a rebalance-timeout of %v and a request-timeout of %v",
+			cfg.Lease, cfg.SessionTimeout, cfg.RebalanceTimeout, cfg.RequestTimeout)
+	}
+	if cfg.CommitEvery <= 0 {
+		cfg.CommitEvery = time.Second
+	}
+	if cfg.Wall == nil {
+		cfg.Wall = time.Now
+	}
+	c := &Consumer{
+		cfg:    cfg,
+		rarely: cfg.Log.Sample(sparse()),
+		budget: newBudget(cfg.MaxEvents, cfg.MaxBytes),
+		kick:   make(chan struct{}, 1),
+		ended:  make(chan struct{}),
+		empty:  make(chan struct{}),
+		memory: map[int32]offsets.Low{},
+	}
+	c.live.Store(&map[int32]*claim{})
+	c.member = group.New(group.Config{
+		Transport: cfg.Transport, Addr: cfg.Addr, Topic: cfg.Topic, Group: cfg.Group,
+		InstanceID: cfg.InstanceID, ClientID: cfg.ClientID,
+		SessionTimeout: cfg.SessionTimeout, RebalanceTimeout: cfg.RebalanceTimeout,
+		RequestTimeout: cfg.RequestTimeout, Lease: cfg.Lease, Wall: cfg.Wall,
+		Claims: claims{c}, Log: cfg.Log,
+	})
+	return c, nil
+}
 
 // Run joins the group and consumes until Drain is through (nil), ctx ends (its cause; everything stops
-// at once and nothing more is committed), or something is wrong that waiting can't cure.
-func (c *Consumer) Run(ctx context.Context) error { panic("not yet") }
+// at once and nothing more is committed), or something is wrong that waiting can't cure. It may be called
+// once.
+func (c *Consumer) Run(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	c.mu.Lock()
+	c.run, c.end = ctx, end
+	draining := c.draining
+	c.mu.Unlock()
+	defer close(c.ended)
+	if draining {
+		return nil
+	}
+	var commits sync.WaitGroup
+	commits.Go(func() { c.commitUntil(ctx) })
+	err := c.member.Run(ctx)
+	end(err)
+	claims{c}.Lost(err)
+	c.claims.Wait()
+	commits.Wait()
+	if errors.Is(err, errDrained) {
+		return nil
+	}
+	return err
+}
 
 // Drain gives up every partition in order (Revoking, Drained, last commit), leaves the group, and lets
 // Run end. It is bounded by ctx, whose end makes it a hard end; the error then says what was left.
-func (c *Consumer) Drain(ctx context.Context) error { panic("not yet") }
+func (c *Consumer) Drain(ctx context.Context) error {
+	c.member.Stop()
+	c.mu.Lock()
+	c.draining = true
+	run, end := c.run, c.end
+	for _, cl := range *c.live.Load() {
+		cl.revoke()
+	}
+	c.settleEmpty()
+	c.mu.Unlock()
+	if end == nil {
+		return nil
+	}
+	var err error
+	select {
+	case <-c.empty:
+		if c.cfg.InstanceID == "" || c.cfg.LeaveOnStop {
+			if err := c.member.Leave(ctx); err != nil {
+				c.cfg.Log.Warn().Err(err).Msg("not left: the partitions wait for the session to run out")
+			}
+		}
+	case <-ctx.Done():
+		err = fmt.Errorf("giving up %d partitions: %w", len(*c.live.Load()), context.Cause(ctx))
+	case <-run.Done():
+	}
+	end(errDrained)
+	<-c.ended
+	return err
+}
+
+// claim returns the claim under which r was handed out, if it isn't over.
+func (c *Consumer) claim(partition int32, epoch uint64) *claim {
+	if cl := (*c.live.Load())[partition]; cl != nil && cl.epoch == epoch {
+		return cl
+	}
+	return nil
+}
 
 // Begin is the check before an attempt: true says that the record may be sent now, and notes it as sent.
 // False: the partition is lost or being given up, or the lease has run out.
-func (c *Consumer) Begin(r *event.Record) bool { panic("not yet") }
+func (c *Consumer) Begin(r *event.Record) bool {
+	cl := c.claim(r.Partition, r.Epoch)
+	return cl != nil && c.member.Leased() && cl.begin(r.Offset)
+}
 
-// Owned is the check before a letter is written.
-func (c *Consumer) Owned(r *event.Record) bool { panic("not yet") }
+// Owned is the check before a letter is written. It holds while the partition is being given up, too.
+func (c *Consumer) Owned(r *event.Record) bool {
+	cl := c.claim(r.Partition, r.Epoch)
+	return cl != nil && c.member.Leased() && cl.alive()
+}
 
 // Absolve says that the API certainly doesn't have the record, neither from us nor from an earlier owner.
-func (c *Consumer) Absolve(r *event.Record) { panic("not yet") }
+func (c *Consumer) Absolve(r *event.Record) {
+	if cl := c.claim(r.Partition, r.Epoch); cl != nil {
+		cl.absolve(r.Offset)
+	}
+}
 
 // Settle tells the record's one final outcome; its room in the buffer is free again.
-func (c *Consumer) Settle(r *event.Record) { panic("not yet") }
+func (c *Consumer) Settle(r *event.Record) {
+	if cl := c.claim(r.Partition, r.Epoch); cl != nil && cl.settle(r.Offset) {
+		c.budget.free(&cl.share, r.Bytes)
+	}
+}
 
 // Drained answers Revoking: nothing of the partition is on its way any more.
-func (c *Consumer) Drained(partition int32, epoch uint64) { panic("not yet") }
+func (c *Consumer) Drained(partition int32, epoch uint64) {
+	if cl := c.claim(partition, epoch); cl != nil {
+		cl.drainedOnce.Do(func() { close(cl.drained) })
+	}
+}
 
 // Partitions returns how many partitions this member holds and how many the topic has (0: not known yet).
-func (c *Consumer) Partitions() (held, total int) { panic("not yet") }
+func (c *Consumer) Partitions() (held, total int) {
+	return len(*c.live.Load()), c.member.Total()
+}
 
-// Ready returns nil if the member takes part with every partition it was assigned, or why it doesn't.
-func (c *Consumer) Ready() error { panic("not yet") }
+// fatal ends Run with err.
+func (c *Consumer) fatal(err error) {
+	c.mu.Lock()
+	end := c.end
+	c.mu.Unlock()
+	end(err)
+}
+
+// claims is the Consumer as the group's member sees it.
+type claims struct{ c *Consumer }
+
+func (x claims) Owned() []int32 {
+	var owned []int32
+	for p, cl := range *x.c.live.Load() {
+		if cl.alive() {
+			owned = append(owned, p)
+		}
+	}
+	slices.Sort(owned)
+	return owned
+}
+
+// Assign begins what is new and gives up what is no longer assigned. A partition that comes back while it
+// is given up is taken anew after that: its drain can't be called back.
+func (x claims) Assign(partitions []int32) {
+	c := x.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.draining || c.run.Err() != nil {
+		return
+	}
+	c.counts.rebalances.Add(1)
+	c.assigned = partitions
+	live := *c.live.Load()
+	for p, cl := range live {
+		if !slices.Contains(partitions, p) {
+			cl.revoke()
+		}
+	}
+	for _, p := range partitions {
+		if live[p] == nil {
+			c.start(p)
+		}
+	}
+}
+
+func (x claims) Lost(err error) {
+	c := x.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.assigned = nil
+	live := *c.live.Load()
+	if len(live) > 0 && c.run.Err() == nil {
+		c.counts.lost.Add(int64(len(live)))
+		c.cfg.Log.Error().Err(err).Int("partitions", len(live)).Msg("partitions lost")
+	}
+	for _, cl := range live {
+		cl.lose()
+	}
+}
+
+// start begins a claim. c.mu is held.
+func (c *Consumer) start(partition int32) {
+	c.epoch++
+	cl := newClaim(c, partition, c.epoch)
+	live := maps.Clone(*c.live.Load())
+	live[partition] = cl
+	c.live.Store(&live)
+	c.claims.Go(cl.run)
+}
+
+// over takes away a claim that has ended, after the last request that names it.
+func (c *Consumer) over(cl *claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	live := maps.Clone(*c.live.Load())
+	delete(live, cl.partition)
+	c.live.Store(&live)
+	switch {
+	case c.draining || c.run.Err() != nil:
+		c.settleEmpty()
+	case slices.Contains(c.assigned, cl.partition):
+		c.start(cl.partition) // it came back meanwhile, or is to be taken anew
+	case cl.gaveUp && !c.givingUp():
+		// One rebalance for all that were revoked together.
+		c.member.Rejoin("gave up partitions")
+	}
+}
+
+// givingUp says that a partition which isn't assigned any more is still claimed. c.mu is held.
+func (c *Consumer) givingUp() bool {
+	for p := range *c.live.Load() {
+		if !slices.Contains(c.assigned, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// settleEmpty lets Drain go on when no claim is left. c.mu is held.
+func (c *Consumer) settleEmpty() {
+	if c.draining && len(*c.live.Load()) == 0 {
+		select {
+		case <-c.empty:
+		default:
+			close(c.empty)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package consumer
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"roomrelay/consumer/internal/group"
+	"roomrelay/consumer/internal/offsets"
+)
+
+const (
+	// unansweredFor is how long an unanswered commit may still be applied, from its begin: the request's
+	// connection is closed after CommitPatience, and what the coordinator had read until then waits for
+	// its replicas for as long again.
+	unansweredFor = 2 * group.CommitPatience
+
+	// How far a commit lets sending go ahead, in records.
+	aheadLeast, aheadMost = 100, 10_000
+	// aheadFor is the same in time: two commits' worth, so that one may come late.
+	aheadFor = 2 * time.Second
+
+	// commitGap keeps early commits apart: a partition in a hurry needs a few in a row until it knows its
+	// pace, not as many as the broker answers.
+	commitGap = 20 * time.Millisecond
+)
+
+// commitSoon asks for a commit before its time.
+func (c *Consumer) commitSoon() {
+	select {
+	case c.kick <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+// commitUntil commits what is new every CommitEvery, and at once when asked, until ctx ends. There is one
+// request at a time, and so one commit of a partition at a time.
+func (c *Consumer) commitUntil(ctx context.Context) {
+	tick := time.NewTicker(c.cfg.CommitEvery)
+	defer tick.Stop()
+	retry := newRetry()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-c.kick:
+		}
+		if c.commit(ctx) {
+			retry.Reset()
+			pause(ctx, commitGap)
+		} else if pause(ctx, retry.NextBackOff()) {
+			c.commitSoon()
+		}
+	}
+}
+
+// pledge is one partition's part of a commit request.
+type pledge struct {
+	claim  *claim
+	commit offsets.Commit
+	last   bool
+}
+
+// commit sends one request for all partitions that have something to say; false: not all was applied.
+func (c *Consumer) commit(ctx context.Context) bool {
+	pledges := c.pledges()
+	if len(pledges) == 0 {
+		return true
+	}
+	list := make([]group.Offset, len(pledges))
+	for i, p := range pledges {
+		list[i] = group.Offset{Partition: p.claim.partition, Offset: p.commit.Offset, Metadata: p.commit.Metadata}
+	}
+	began := time.Now()
+	outcomes, err := c.member.Commit(ctx, list)
+	all := true
+	for i, p := range pledges {
+		all = p.claim.outcome(&p, outcomes[i], began) && all
+	}
+	c.counts.commits.Add(1)
+	if err != nil && ctx.Err() == nil {
+		c.counts.commitsFailed.Add(1)
+		c.rarely.Warn().Err(err).Int("partitions", len(list)).Msg("not all was committed, trying again")
+	}
+	return all
+}
+
+// pledges begins the commit of every partition that is owned and has something new to say.
+func (c *Consumer) pledges() []pledge {
+	var list []pledge
+	for _, cl := range *c.live.Load() {
+		if p, ok := cl.pledge(); ok {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b pledge) int { return cmp.Compare(a.claim.partition, b.claim.partition) })
+	return list
+}
+
+// pledge makes the claim's next commit and notes it as under way.
+func (cl *claim) pledge() (pledge, bool) {
+	now := time.Now()
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	p := pledge{claim: cl, last: cl.phase == last}
+	if cl.phase == taking || cl.phase == over || cl.lastAcked || !p.last && !cl.tracker.Dirty(now) {
+		return p, false
+	}
+	p.commit = cl.tracker.Commit(now, cl.pace.next(now, cl.tracker.Seen()), p.last)
+	cl.underWay = make(chan struct{})
+	return p, true
+}
+
+// outcome takes in what became of a commit; false: it is to be made again.
+func (cl *claim) outcome(p *pledge, o group.Outcome, began time.Time) bool {
+	cl.mu.Lock()
+	switch o {
+	case group.Applied:
+		cl.tracker.Acked()
+		cl.committed, cl.lastAcked = true, p.last
+	case group.Refused:
+		cl.tracker.Refused()
+	case group.TooLarge:
+		cl.tracker.TooLarge()
+	case group.Unanswered:
+		cl.tracker.Unanswered(began.Add(unansweredFor))
+	}
+	low, ended := cl.tracker.Low(), cl.underWay
+	cl.mu.Unlock()
+	cl.c.remember(cl.partition, low)
+	cl.mu.Lock()
+	cl.underWay = nil
+	cl.mu.Unlock()
+	close(ended) // only now may the partition be taken again: see awaitCommit
+	cl.nudge()
+	if p.commit.Overflow {
+		cl.c.counts.overflows.Add(1)
+		if p.last && o == group.Applied {
+			cl.log.Warn().Int64("offset", p.commit.Offset).Msg("given up with more settled than the commit has room for: some is sent again, with resendFlag 1")
+		}
+	}
+	if p.last && o == group.Applied {
+		close(cl.finished)
+	}
+	return o == group.Applied
+}
+
+// remember keeps what unanswered commits of a partition allow, for its next claim.
+func (c *Consumer) remember(partition int32, low offsets.Low) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if low.Any() {
+		c.memory[partition] = low
+	} else {
+		delete(c.memory, partition)
+	}
+}
+
+func (c *Consumer) remembered(partition int32) offsets.Low {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.memory[partition]
+}
+
+// pace measures how far ahead of a partition's position its commits have to announce.
+type pace struct {
+	ahead    int64
+	position int64 // at the last commit
+	at       time.Time
+	short    bool // somebody had to wait since
+	asked    bool // an early commit was asked for since
+}
+
+func newPace(position int64) pace {
+	return pace{ahead: aheadLeast, position: position, at: time.Now()}
+}
+
+// next is how far the commit made now announces: aheadFor at the pace since the last one. It falls by no
+// more than half at a time, so that a pause isn't paid for at once, and doubles if it wasn't enough: a
+// partition that waits for commits shows no pace.
+func (p *pace) next(now time.Time, position int64) int64 {
+	elapsed := max(now.Sub(p.at), time.Millisecond)
+	want := max(int64(float64(position-p.position)*float64(aheadFor)/float64(elapsed)), p.ahead/2)
+	if p.short {
+		want = max(want, 2*p.ahead)
+	}
+	*p = pace{ahead: min(max(want, aheadLeast), aheadMost), position: position, at: now}
+	return p.ahead
+}

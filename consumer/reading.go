@@ -1,0 +1,122 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+
+	"roomrelay/consumer/internal/fetch"
+)
+
+const (
+	// fetchWait is how long a broker holds a fetch while there is nothing: two idle requests a second and
+	// partition.
+	fetchWait = 500 * time.Millisecond
+	// fetchSlack is how long a fetch may take beyond that before its broker counts as frozen.
+	fetchSlack = 3 * time.Second
+	// A fetch's share of the buffer's bytes; the bounds keep it from being useless or from pinning memory.
+	fetchLeast, fetchMost = 64 << 10, 1 << 20
+)
+
+// read fetches and hands out records until the claim ends. It returns why.
+func (cl *claim) read(position int64) error {
+	retry := newRetry()
+	for {
+		next, err := cl.fetch(position)
+		if cl.reading.Err() != nil {
+			return context.Cause(cl.reading)
+		}
+		position = next // also after an error: what was handed out isn't fetched again
+		switch {
+		case err == nil:
+			cl.working()
+			retry.Reset()
+			continue
+		case errors.Is(err, kafka.OffsetOutOfRange):
+			if position, err = cl.outOfRange(position); err == nil {
+				continue
+			}
+		}
+		if _, ok := errors.AsType[*fatalError](err); ok || errors.Is(err, errCut) {
+			return err
+		}
+		cl.failing("fetching", err)
+		pause(cl.reading, retry.NextBackOff())
+	}
+}
+
+// fetch does one request and hands out what it brings. next is where to go on.
+func (cl *claim) fetch(position int64) (next int64, err error) {
+	ctx, cancel := context.WithTimeout(cl.reading, fetchWait+fetchSlack)
+	defer cancel()
+	held, _ := cl.c.Partitions()
+	answer, err := fetch.Do(ctx, cl.c.cfg.Transport, cl.c.cfg.Addr, fetch.Request{
+		Topic: cl.c.cfg.Topic, Partition: cl.partition, Offset: position,
+		MaxBytes: min(max(cl.c.cfg.MaxBytes/max(held, 1), fetchLeast), fetchMost),
+		MaxWait:  fetchWait, LeaderEpoch: -1,
+	})
+	if err != nil {
+		return position, fmt.Errorf("fetching partition %d at %d: %w", cl.partition, position, err)
+	}
+	defer answer.Close()
+	cl.noteEnd(answer.HighWatermark)
+	out := &handout{claim: cl}
+	records := answer.Records(fetch.Limits{MaxValue: cl.c.cfg.MaxBytes})
+	for {
+		r, ok, err := records.Next()
+		if err != nil || !ok {
+			out.flush()
+			next = max(position, records.Position())
+			cl.passed(next)
+			if err != nil {
+				err = fmt.Errorf("reading partition %d at %d: %w", cl.partition, next, err)
+			}
+			return next, err
+		}
+		if err := out.add(&r); err != nil {
+			return r.Offset, err
+		}
+	}
+}
+
+// passed tells the tracker that everything below next has been seen: offsets that don't exist there
+// (compacted, control records) never will.
+func (cl *claim) passed(next int64) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.phase < over {
+		cl.tracker.Position(next)
+	}
+}
+
+func (cl *claim) noteEnd(end int64) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.logEnd = max(cl.logEnd, end)
+}
+
+// outOfRange decides where to go on when the partition's log doesn't have position any more.
+func (cl *claim) outOfRange(position int64) (next int64, err error) {
+	log, err := cl.c.logRange(cl.reading, cl.partition)
+	if err != nil {
+		return position, err
+	}
+	switch {
+	case position > log.end:
+		// A log that lost its end (an unclean leader election) writes other records at the same offsets.
+		// What is known of them is worthless: the claim begins again.
+		cl.log.Error().Int64("position", position).Int64("log-start", log.start).Int64("log-end", log.end).
+			Msg("partition's log was cut below what was read, taking it over anew")
+		return position, errCut
+	case position >= log.start:
+		return position, nil // it is in range now
+	}
+	next, err = cl.reset(fmt.Sprintf("offset %d is gone", position), log)
+	if err == nil {
+		cl.passed(next)
+	}
+	return next, err
+}
