@@ -1,0 +1,156 @@
+package consumer
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"roomrelay/consumer/internal/offsets"
+)
+
+// While commits aren't answered, nothing is handed out that no acknowledged one announces: see also
+// worker.arrived, which every test runs.
+func TestNothingIsHandedOutAboveTheAcknowledgedSentTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		w := g.start()
+		w.awaitReady()
+		time.Sleep(2 * time.Second)
+		_, meta := g.stored(0)
+		if meta == nil || meta.SentTo != aheadLeast {
+			t.Fatalf("first commit says %+v", meta)
+		}
+		swallow := true
+		g.control(kmsg.OffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) { return nil, nil, swallow })
+		g.publish(0, 1000)
+		time.Sleep(20 * time.Second)
+		if n := w.count(); n != aheadLeast {
+			t.Fatalf("%d handed out, %d announced", n, aheadLeast)
+		}
+		swallow = false
+		w.awaitRecords(1000)
+		if s := w.Stats(); s.CommitsFailed == 0 {
+			t.Fatal("failed commits aren't counted")
+		}
+	})
+}
+
+// A commit that wasn't answered may be applied after a later one that was: nothing at or above what it
+// announces is handed out before its time has run out and another one was acknowledged.
+func TestAnUnansweredCommitHoldsSendingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		w := g.start()
+		w.awaitReady()
+		time.Sleep(2 * time.Second)
+		var lost *kmsg.OffsetCommitRequest
+		var at time.Time
+		g.control(kmsg.OffsetCommit, func(r kmsg.Request) (kmsg.Response, error, bool) {
+			if lost == nil {
+				lost, at = r.(*kmsg.OffsetCommitRequest), time.Now()
+				return nil, nil, true
+			}
+			return nil, nil, false
+		})
+		g.publish(0, 3000)
+		await(t, "a commit is lost", 10*time.Second, func() bool { synctest.Wait(); return lost != nil })
+		p := lost.Topics[0].Partitions[0]
+		meta, err := offsets.Decode(*p.Metadata, p.Offset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for time.Since(at) < unansweredFor {
+			if n := int64(w.count()); n > meta.SentTo {
+				t.Fatalf("%d handed out %v after a commit of sentTo %d was lost", n, time.Since(at), meta.SentTo)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if _, now := g.stored(0); now.SentTo <= meta.SentTo {
+			t.Fatalf("no later commit was made: %+v", now)
+		}
+		w.awaitRecords(3000)
+	})
+}
+
+func TestOneCommitRequestAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(4))
+		var now, most int
+		g.control(kmsg.OffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) {
+			now++
+			most = max(most, now)
+			g.SleepControl(func() { time.Sleep(300 * time.Millisecond) })
+			now--
+			return nil, nil, false
+		})
+		w := g.start()
+		for p := range 4 {
+			g.publish(p, 2000)
+		}
+		w.awaitRecords(8000)
+		w.stop()
+		if most != 1 {
+			t.Fatalf("%d commit requests at once", most)
+		}
+	})
+}
+
+func TestTheWatermarkNeverPassesWhatIsUnsettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		w := holding(g.start())
+		g.publish(0, 200)
+		w.awaitRecords(200)
+		w.send()
+		records := w.records()
+		for i := range records {
+			if i != 7 {
+				w.Settle(&records[i])
+			}
+		}
+		time.Sleep(3 * time.Second)
+		c, meta := g.stored(0)
+		if c.Offset != 7 || meta == nil || !meta.Settled.Contains(8) || meta.Settled.Contains(7) || meta.SentTo < 200 {
+			t.Fatalf("commit %+v, metadata %+v", c, meta)
+		}
+		if s := w.Stats().Partitions[0]; s.Watermark != 7 || s.Lag() != 193 || s.Events != 1 || s.InDoubt != 1 {
+			t.Fatalf("stats %+v", s)
+		}
+		w.Settle(&records[7])
+		time.Sleep(3 * time.Second)
+		if c, _ := g.stored(0); c.Offset != 200 {
+			t.Fatalf("commit %+v", c)
+		}
+	})
+}
+
+func TestPaceFollowsThePartition(t *testing.T) {
+	now := time.Now()
+	p := newPace(0)
+	p.at = now
+	step := func(after time.Duration, position int64) int64 {
+		now = now.Add(after)
+		return p.next(now, position)
+	}
+	if got := step(time.Second, 1000); got != 2000 {
+		t.Fatalf("1000 a second: %d ahead", got)
+	}
+	if got := step(time.Second, 1000); got != 1000 {
+		t.Fatalf("idle: %d ahead", got)
+	}
+	p.short = true
+	if got := step(time.Second, 1010); got != 2000 {
+		t.Fatalf("somebody waited: %d ahead", got)
+	}
+	if got := step(time.Second, 1_000_000); got != aheadMost {
+		t.Fatalf("very fast: %d ahead", got)
+	}
+	for range 10 {
+		step(time.Second, 1_000_000)
+	}
+	if p.ahead != aheadLeast {
+		t.Fatalf("long idle: %d ahead", p.ahead)
+	}
+}

@@ -1,0 +1,123 @@
+package consumer
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func TestI7WhatIsHandedOutStaysWithinTheBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(2))
+		w := holding(g.start(func(c *Config) { c.MaxEvents = 400 }))
+		g.publish(0, 1000)
+		w.awaitRecords(200)
+		time.Sleep(10 * time.Second)
+		if w.count() != 200 {
+			t.Fatalf("one partition holds %d of 400", w.count())
+		}
+		g.publish(1, 1000)
+		w.awaitRecords(300)
+		time.Sleep(10 * time.Second)
+		if s := w.Stats(); w.count() != 300 || s.Events != 300 || s.Bytes > 300*(recordOverhead+20) {
+			t.Fatalf("two partitions hold %d of 400: %+v", w.count(), s)
+		}
+		w.release()
+		w.awaitRecords(2000)
+		if s := w.Stats(); s.Events != 0 || s.Bytes != 0 {
+			t.Fatalf("after all was settled: %+v", s)
+		}
+	})
+}
+
+func TestARecordLargerThanTheBufferComesWithoutItsValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		w := holding(g.start(func(c *Config) { c.MaxBytes = 64 << 10 }))
+		big := bytes.Repeat([]byte("x"), 65<<10)
+		g.append(0, kafka.Record{Key: kafka.NewBytes([]byte("1")), Value: kafka.NewBytes(big)})
+		edge := bytes.Repeat([]byte("x"), 64<<10-100) // fits but for what a record costs besides
+		g.append(0, kafka.Record{Value: kafka.NewBytes(edge)})
+		g.append(0, kafka.Record{Value: kafka.NewBytes(nil), Headers: []kafka.Header{{Key: "h", Value: big}}})
+		g.append(0, kafka.Record{Value: kafka.NewBytes([]byte("v")), Headers: []kafka.Header{{Key: "h", Value: big}}})
+		g.publish(0, 1)
+		for i := range 4 {
+			w.awaitRecords(i + 1)
+			w.mu.Lock()
+			w.open[0] = nil
+			w.mu.Unlock()
+			r := w.records()[i]
+			w.Begin(&r)
+			w.Settle(&r)
+		}
+		got := w.records()
+		if got[0].Oversize != len(big) || len(got[0].Value) != 0 || string(got[0].Key) != "1" {
+			t.Fatalf("too large: %d, value of %d bytes", got[0].Oversize, len(got[0].Value))
+		}
+		if got[1].Oversize != len(edge) || len(got[1].Value) != 0 {
+			t.Fatalf("just too large: %d, value of %d bytes", got[1].Oversize, len(got[1].Value))
+		}
+		if got[2].Oversize != 1 || got[2].Headers != nil || got[2].Bytes != recordOverhead {
+			t.Fatalf("headers too large: %+v", got[2])
+		}
+		if got[3].Oversize != 0 || string(got[3].Value) != "value 0" {
+			t.Fatalf("the next one: %+v", got[3])
+		}
+	})
+}
+
+func TestTombstonesArePassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		g.publish(0, 2)
+		g.append(0, kafka.Record{Key: kafka.NewBytes([]byte("1"))})
+		w := g.start()
+		w.awaitRecords(2)
+		await(t, "the commit passes it", 10*time.Second, func() bool { c, _ := g.stored(0); return c.Offset == 3 })
+		if s := w.Stats(); s.Tombstones != 1 || w.count() != 2 {
+			t.Fatalf("%d handed out, %+v", w.count(), s)
+		}
+	})
+}
+
+func TestCompactedGapsDoNotStopThePartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		if err := g.CreateTopic(topic, 1, map[string]string{"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0", "segment.bytes": "1024"}); err != nil {
+			t.Fatal(err)
+		}
+		for range 30 { // one key: all but the newest go
+			g.publish(0, 50)
+		}
+		g.Compact()
+		w := g.start()
+		await(t, "the end", 20*time.Second, func() bool { c, _ := g.stored(0); return c.Offset == 1500 })
+		if n := w.count(); n == 0 || n >= 1500 {
+			t.Fatalf("%d records: nothing was compacted", n)
+		}
+	})
+}
+
+func TestAFetchThatFailsIsRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		w := g.start()
+		w.awaitReady()
+		silent := 0
+		g.control(kmsg.Fetch, func(kmsg.Request) (kmsg.Response, error, bool) {
+			silent++
+			return nil, nil, silent < 3 // never answered, twice
+		})
+		g.publish(0, 3)
+		began := time.Now()
+		w.awaitRecords(3)
+		if took := time.Since(began); took > 10*time.Second || took < fetchSlack {
+			t.Fatalf("took %v", took)
+		}
+		w.awaitReady()
+	})
+}
