@@ -1,0 +1,117 @@
+package sender
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"roomrelay/event"
+)
+
+// answerLimit bounds what is read of an answer: ten messages echoed with every character escaped take half
+// a megabyte, so that only an answer of nobody's is longer.
+const answerLimit = 4 << 20
+
+// longestRetryAfter is how far a Retry-After is believed.
+const longestRetryAfter = 5 * time.Minute
+
+type client struct {
+	transport *http.Transport
+	key       string
+	secret    Secret
+	timeout   time.Duration
+}
+
+func newClient(cfg *Config) *client {
+	t := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         cfg.Dial,
+		MaxIdleConnsPerHost: max(cfg.MaxInFlight, 1),
+		// Shorter than what gateways usually keep, so that it is us who end a connection: a call on one
+		// that the other side has just ended has no known outcome.
+		IdleConnTimeout:        30 * time.Second,
+		TLSHandshakeTimeout:    cfg.RequestTimeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+		// Over HTTP/2 all calls would share one connection, and its end would leave them all unanswered.
+		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}
+	return &client{transport: t, key: cfg.AppKey, secret: cfg.AppSecret, timeout: cfg.RequestTimeout}
+}
+
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Attempt makes the call and reads its answer, within the request time-out. Safe for concurrent use.
+func (s *Sender) Attempt(ctx context.Context, call *Call) Answer {
+	a := Answer{Began: time.Now()}
+	s.client.do(ctx, s.urls.all[call.url], event.AppendBody(nil, call.Events), &a)
+	a.Ended = time.Now()
+	return a
+}
+
+func (c *client) do(ctx context.Context, url string, body []byte, a *Answer) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	// Whether a connection was got tells what nothing else does for certain: without one, nobody has
+	// seen a byte of the call.
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	// With a bytes.Reader net/http can begin anew on another connection when an idle one turns out to
+	// be closed before anything was written. It never does so after a byte was written: a POST isn't
+	// idempotent.
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		a.Kind, a.Err = NotDelivered, err
+		return
+	}
+	req.Header["Content-Type"] = []string{"application/x-www-form-urlencoded;charset=utf-8"}
+	sign(req.Header, c.key, string(c.secret), a.Began)
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		a.Err = err
+		if !connected.Load() {
+			a.Kind = NotDelivered
+		}
+		return
+	}
+	defer resp.Body.Close()
+	a.HTTPStatus = resp.StatusCode
+	a.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), a.Began)
+	buf := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= 64<<10 { // an answer of megabytes is rare, its buffer isn't kept
+			buf.Reset()
+			bodies.Put(buf)
+		}
+	}()
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, answerLimit+1))
+	switch {
+	case err != nil:
+		a.Err = err
+		return
+	case n > answerLimit:
+		return
+	}
+	a.Kind = Answered
+	a.read(buf.Bytes())
+}
+
+func retryAfter(v string, now time.Time) time.Duration {
+	if v == "" {
+		return 0
+	}
+	var d time.Duration
+	if n, err := strconv.ParseInt(v, 10, 32); err == nil {
+		d = time.Duration(n) * time.Second
+	} else if at, err := http.ParseTime(v); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), longestRetryAfter)
+}
