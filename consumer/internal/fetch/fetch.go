@@ -2,13 +2,13 @@ package fetch
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"math"
 	"net"
+	"sync"
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
-
-	"roomrelay/event"
 )
 
 // Request names what to read.
@@ -29,47 +29,85 @@ type Request struct {
 type Response struct {
 	HighWatermark int64 // first offset that isn't replicated yet
 	LastStable    int64 // first offset of a transaction that hasn't ended yet
-	LogStart      int64 // first offset that wasn't deleted yet
+	LogStart      int64 // first offset that wasn't deleted yet; -1: the broker doesn't tell
+
+	buffer []byte
+	cursor Cursor
 }
 
-// Record is one record. Its memory is its own.
-type Record struct {
-	Offset  int64
-	Time    time.Time // of the producer, or of the broker for a topic with message.timestamp.type=LogAppendTime
-	Key     []byte    // nil when there is none
-	Value   []byte    // nil: a tombstone, or Oversize is set
-	Headers []event.Header
-	// Oversize is the size of a value larger than Limits.MaxValue, which was passed over. 0 for every
-	// other record.
-	Oversize int
-}
-
-// Limits bound what is kept of one record.
-type Limits struct {
-	MaxValue int // bytes; 0: no limit
-}
+// readCommitted makes the broker hold back what belongs to a transaction that hasn't ended, and name the
+// aborted ones.
+const readCommitted = 1
 
 // Do sends one request to the partition's leader. An error that the broker answered with is, or wraps, a
-// kafka.Error. The Response must be closed. ctx should have a deadline: kafka-go leaves the connection
-// blocked after a mere cancellation.
+// kafka.Error; so are kafka.UnknownTopicOrPartition and kafka.LeaderNotAvailable where no leader is known.
+// The Response must be closed. ctx should have a deadline: kafka-go leaves the connection blocked after a
+// mere cancellation.
 func Do(ctx context.Context, transport kafka.RoundTripper, addr net.Addr, r Request) (*Response, error) {
-	return nil, errors.New("not written yet")
+	maxBytes := int32(min(r.MaxBytes, math.MaxInt32))
+	m, err := transport.RoundTrip(ctx, addr, &fetchRequest{
+		ReplicaID:      -1,
+		MaxWaitTime:    int32(min(r.MaxWait.Milliseconds(), math.MaxInt32)),
+		MinBytes:       1,
+		MaxBytes:       maxBytes,
+		IsolationLevel: readCommitted,
+		SessionEpoch:   -1,
+		Topics: []requestTopic{{
+			Topic: r.Topic,
+			Partitions: []requestPartition{{
+				Partition:          r.Partition,
+				CurrentLeaderEpoch: r.LeaderEpoch,
+				FetchOffset:        r.Offset,
+				LogStartOffset:     -1,
+				PartitionMaxBytes:  maxBytes,
+			}},
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer, ok := m.(*fetchResponse)
+	if !ok {
+		return nil, fmt.Errorf("unexpected answer %T", m)
+	}
+	a, err := answer.parse(r.Topic, r.Partition)
+	if err != nil {
+		returnBuffer(answer.Body)
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	return &Response{
+		HighWatermark: a.high, LastStable: a.stable, LogStart: a.start,
+		buffer: answer.Body,
+		cursor: Cursor{rest: a.records, position: r.Offset, wanted: r.Offset, aborted: a.aborted},
+	}, nil
 }
 
-// Records returns a cursor over the records from the requested offset on.
-func (r *Response) Records(limits Limits) *Cursor { return &Cursor{} }
+// Records returns the cursor over the records from the requested offset on. It is to be called once.
+func (r *Response) Records(limits Limits) *Cursor {
+	r.cursor.limit = math.MaxInt32
+	if limits.MaxValue > 0 {
+		r.cursor.limit = min(limits.MaxValue, math.MaxInt32)
+	}
+	return &r.cursor
+}
 
-// Close gives the response's memory back. Its cursors are over; records that were read stay good.
-func (r *Response) Close() {}
+// Close gives the response's memory back. Its cursor is at its end; records that were read stay good.
+func (r *Response) Close() {
+	r.cursor.close()
+	returnBuffer(r.buffer)
+	r.buffer = nil
+}
 
-// Cursor decodes a Response record by record.
-type Cursor struct{}
+// Buffers up to keepBuffer are kept for later answers: the consumer asks for at most 1 MiB, and the rest
+// is for the answer's head. Larger ones hold a batch above what was asked for, which is rare.
+const keepBuffer = 1<<20 + 64<<10
 
-// Next returns the next record; ok is false at the end of the answer. An error (damaged or unknown data)
-// is final; records before it are good, and Position is the offset of the batch that couldn't be read or,
-// if records of it were, behind the last of these.
-func (c *Cursor) Next() (r Record, ok bool, err error) { return Record{}, false, nil }
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
 
-// Position is the offset to fetch next after what was read: behind the last record returned or, once a
-// batch is read to its end, behind the batch, however much of it was compacted away.
-func (c *Cursor) Position() int64 { return 0 }
+func takeBuffer() []byte { return (*buffers.Get().(*[]byte))[:0] }
+
+func returnBuffer(b []byte) {
+	if b != nil && cap(b) <= keepBuffer {
+		buffers.Put(&b)
+	}
+}
