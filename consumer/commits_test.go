@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,14 +23,13 @@ func TestNothingIsHandedOutAboveTheAcknowledgedSentTo(t *testing.T) {
 		if meta == nil || meta.SentTo != aheadLeast {
 			t.Fatalf("first commit says %+v", meta)
 		}
-		swallow := true
-		g.control(kmsg.OffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) { return nil, nil, swallow })
+		swallow := g.swallow(kmsg.OffsetCommit)
 		g.publish(0, 1000)
 		time.Sleep(20 * time.Second)
 		if n := w.count(); n != aheadLeast {
 			t.Fatalf("%d handed out, %d announced", n, aheadLeast)
 		}
-		swallow = false
+		swallow.Store(false)
 		w.awaitRecords(1000)
 		if s := w.Stats(); s.CommitsFailed == 0 {
 			t.Fatal("failed commits aren't counted")
@@ -45,23 +45,19 @@ func TestAnUnansweredCommitHoldsSendingBack(t *testing.T) {
 		w := g.start()
 		w.awaitReady()
 		time.Sleep(2 * time.Second)
-		var lost *kmsg.OffsetCommitRequest
-		var at time.Time
+		var first atomic.Pointer[kmsg.OffsetCommitRequest]
 		g.control(kmsg.OffsetCommit, func(r kmsg.Request) (kmsg.Response, error, bool) {
-			if lost == nil {
-				lost, at = r.(*kmsg.OffsetCommitRequest), time.Now()
-				return nil, nil, true
-			}
-			return nil, nil, false
+			return nil, nil, first.CompareAndSwap(nil, r.(*kmsg.OffsetCommitRequest))
 		})
 		g.publish(0, 3000)
-		await(t, "a commit is lost", 10*time.Second, func() bool { synctest.Wait(); return lost != nil })
-		p := lost.Topics[0].Partitions[0]
+		await(t, "a commit is lost", 10*time.Second, func() bool { return first.Load() != nil })
+		at := time.Now()
+		p := first.Load().Topics[0].Partitions[0]
 		meta, err := offsets.Decode(*p.Metadata, p.Offset)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for time.Since(at) < unansweredFor {
+		for time.Since(at) < unansweredFor-50*time.Millisecond {
 			if n := int64(w.count()); n > meta.SentTo {
 				t.Fatalf("%d handed out %v after a commit of sentTo %d was lost", n, time.Since(at), meta.SentTo)
 			}
@@ -77,12 +73,11 @@ func TestAnUnansweredCommitHoldsSendingBack(t *testing.T) {
 func TestOneCommitRequestAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(4))
-		var now, most int
+		var now, most atomic.Int32
 		g.control(kmsg.OffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) {
-			now++
-			most = max(most, now)
+			most.Store(max(most.Load(), now.Add(1)))
 			g.SleepControl(func() { time.Sleep(300 * time.Millisecond) })
-			now--
+			now.Add(-1)
 			return nil, nil, false
 		})
 		w := g.start()
@@ -91,8 +86,8 @@ func TestOneCommitRequestAtATime(t *testing.T) {
 		}
 		w.awaitRecords(8000)
 		w.stop()
-		if most != 1 {
-			t.Fatalf("%d commit requests at once", most)
+		if most.Load() != 1 {
+			t.Fatalf("%d commit requests at once", most.Load())
 		}
 	})
 }

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"bytes"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,10 +108,9 @@ func TestAFetchThatFailsIsRepeated(t *testing.T) {
 		g := newRig(t, seeded(1))
 		w := g.start()
 		w.awaitReady()
-		silent := 0
+		var asked atomic.Int32
 		g.control(kmsg.Fetch, func(kmsg.Request) (kmsg.Response, error, bool) {
-			silent++
-			return nil, nil, silent < 3 // never answered, twice
+			return nil, nil, asked.Add(1) < 3 // never answered, twice
 		})
 		g.publish(0, 3)
 		began := time.Now()

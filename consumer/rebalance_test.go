@@ -3,7 +3,6 @@ package consumer
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,29 +72,18 @@ func TestWhatStaysGoesOnThroughARebalance(t *testing.T) {
 func TestI3NothingIsCommittedForAPartitionThatWasGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(2))
-		type commit struct {
-			member    string
-			partition int32
-		}
-		var commits []commit // by the broker's goroutine alone
-		g.control(kmsg.OffsetCommit, func(req kmsg.Request) (kmsg.Response, error, bool) {
-			r := req.(*kmsg.OffsetCommitRequest)
-			for _, x := range r.Topics {
-				for _, p := range x.Partitions {
-					commits = append(commits, commit{r.MemberID, p.Partition})
-				}
-			}
-			return nil, nil, false
-		})
+		commits := g.commits()
 		first := holding(g.start())
-		first.mute = true
+		first.muted()
 		g.publish(0, 10)
 		g.publish(1, 10)
 		first.awaitRecords(20)
 		first.send()
 		second := g.start()
 		await(t, "revoking", 30*time.Second, func() bool { return first.noticed(Revoking) == 1 })
+		first.mu.Lock()
 		given := first.notices[len(first.notices)-1]
+		first.mu.Unlock()
 		for _, r := range first.records() {
 			want := r.Partition != given.Partition
 			if first.Begin(&r) != want || !first.Owned(&r) {
@@ -117,23 +105,8 @@ func TestI3NothingIsCommittedForAPartitionThatWasGivenUp(t *testing.T) {
 		first.Drained(given.Partition, given.Epoch)
 		await(t, "taken over", 20*time.Second, func() bool { return len(second.holds()) == 1 })
 		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		owner := ""
-		for _, c := range slices.Backward(commits) {
-			if c.partition != given.Partition {
-				continue
-			}
-			if owner == "" {
-				owner = c.member
-			}
-			if c.member != owner {
-				break
-			}
-		}
-		order := slices.DeleteFunc(slices.Clone(commits), func(c commit) bool { return c.partition != given.Partition })
-		order = slices.Compact(order)
-		if len(order) != 2 || order[1].member != owner {
-			t.Fatalf("partition %d was committed in turn by %v", given.Partition, order)
+		if by := commits(given.Partition); len(by) != 2 {
+			t.Fatalf("partition %d was committed in turn by %v", given.Partition, by)
 		}
 		if n := second.count(); n != 5 {
 			t.Fatalf("%d records after the hand-over, want the 5 without outcome", n)
@@ -150,7 +123,7 @@ func TestAHandOverThatDrainsNotIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(2))
 		first := holding(g.start())
-		first.mute = true
+		first.muted()
 		g.publish(0, 10)
 		g.publish(1, 10)
 		first.awaitRecords(20)
@@ -174,8 +147,7 @@ func TestAFrozenCoordinatorEndsTheLease(t *testing.T) {
 		w := holding(g.start())
 		g.publish(0, 3)
 		w.awaitRecords(3)
-		frozen := true
-		g.control(kmsg.Heartbeat, func(kmsg.Request) (kmsg.Response, error, bool) { return nil, nil, frozen })
+		frozen := g.swallow(kmsg.Heartbeat)
 		if w.send() != 3 {
 			t.Fatal("may not be sent within the lease")
 		}
@@ -184,7 +156,7 @@ func TestAFrozenCoordinatorEndsTheLease(t *testing.T) {
 		if w.send() != 0 || w.Owned(&r) || w.Ready() == nil {
 			t.Fatal("sent without an answered heartbeat for longer than the lease")
 		}
-		frozen = false
+		frozen.Store(false)
 		await(t, "the lease is back", 20*time.Second, func() bool { return w.send() == 3 })
 		if w.noticed(Lost) != 0 || w.noticed(Assigned) != 1 {
 			t.Fatal("an unanswered heartbeat cost the partition")
@@ -226,7 +198,7 @@ func TestAStopIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(2))
 		w := holding(g.start())
-		w.mute = true
+		w.muted()
 		g.publish(0, 3)
 		w.awaitRecords(3)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -330,11 +302,10 @@ func TestLowSentToIsRememberedOverARejoin(t *testing.T) {
 		w.awaitRecords(10)
 		time.Sleep(3 * time.Second)
 		_, meta := g.stored(0)
-		swallow := true
-		g.control(kmsg.OffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) { return nil, nil, swallow })
+		swallow := g.swallow(kmsg.OffsetCommit)
 		g.publish(0, 5) // makes a commit, which isn't answered
 		time.Sleep(6500 * time.Millisecond)
-		swallow = false
+		swallow.Store(false)
 		g.Fault(faultOnce(kmsg.Heartbeat, "UNKNOWN_MEMBER_ID"))
 		await(t, "lost", 5*time.Second, func() bool { return w.noticed(Lost) == 1 })
 		var low offsets.Low
@@ -354,12 +325,6 @@ func TestLowSentToIsRememberedOverARejoin(t *testing.T) {
 		if !low.Any() || low.SentTo < meta.SentTo {
 			t.Fatalf("remembered %+v", low)
 		}
-		await(t, "forgotten after an acknowledged commit", time.Minute, func() bool { return len(w.memoryNow()) == 0 })
+		await(t, "forgotten after an acknowledged commit", time.Minute, func() bool { return !w.remembered(0).Any() })
 	})
-}
-
-func (w *worker) memoryNow() map[int32]offsets.Low {
-	w.Consumer.mu.Lock()
-	defer w.Consumer.mu.Unlock()
-	return w.memory
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,6 +95,37 @@ func (g *rig) control(key kmsg.Key, f func(kmsg.Request) (kmsg.Response, error, 
 	})
 }
 
+// swallow leaves requests of a kind unanswered while it is true.
+func (g *rig) swallow(key kmsg.Key) *atomic.Bool {
+	on := &atomic.Bool{}
+	on.Store(true)
+	g.control(key, func(kmsg.Request) (kmsg.Response, error, bool) { return nil, nil, on.Load() })
+	return on
+}
+
+// commits notes who commits; the function it returns tells the members that committed a partition, in
+// turn: one that comes back counts again.
+func (g *rig) commits() func(partition int32) []string {
+	var mu sync.Mutex
+	by := map[int32][]string{}
+	g.control(kmsg.OffsetCommit, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		r := req.(*kmsg.OffsetCommitRequest)
+		for _, x := range r.Topics {
+			for _, p := range x.Partitions {
+				by[p.Partition] = slices.Compact(append(by[p.Partition], r.MemberID))
+			}
+		}
+		return nil, nil, false
+	})
+	return func(partition int32) []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(by[partition])
+	}
+}
+
 func await(t *testing.T, what string, limit time.Duration, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(limit); !cond(); time.Sleep(10 * time.Millisecond) {
@@ -164,6 +196,12 @@ func holding(w *worker) *worker {
 	defer w.mu.Unlock()
 	w.hold = true
 	return w
+}
+
+func (w *worker) muted() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mute = true
 }
 
 func (w *worker) notify(n Notice) {

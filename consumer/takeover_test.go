@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,9 +108,10 @@ func TestWithoutACommitThePositionIsCommittedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
 		g.publish(0, 10)
-		block := true
+		var block atomic.Bool
+		block.Store(true)
 		g.control(kmsg.OffsetCommit, func(req kmsg.Request) (kmsg.Response, error, bool) {
-			if !block {
+			if !block.Load() {
 				return nil, nil, false
 			}
 			res := kmsg.NewPtrOffsetCommitResponse()
@@ -126,7 +128,7 @@ func TestWithoutACommitThePositionIsCommittedFirst(t *testing.T) {
 		if err := w.Ready(); !contains(err, "partition 0 waits for its first commit") || w.count() != 0 {
 			t.Fatalf("handed out %d, ready: %v", w.count(), err)
 		}
-		block = false
+		block.Store(false)
 		w.awaitRecords(10)
 		w.awaitReady()
 	})
