@@ -215,8 +215,8 @@ func numbered(prefix string, n int) (all []string) {
 	return all
 }
 
-// newRecorder serves a body without a network and returns the answer's.
-func newRecorder(h http.Handler, body string) []byte {
+// bodyOf serves a body without a network and returns the answer's.
+func bodyOf(h http.Handler, body string) []byte {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, request(body))
 	return w.Body.Bytes()
