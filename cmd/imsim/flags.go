@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -64,7 +66,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.BoolVar(&s.config.Forgetful, "forgetful", false, "show a msgId again that comes again with resendFlag 0")
 	keep := flags.String("keep", "all", "`what` to remember of messages: all, ids (no texts), none (big loads)")
 	if err := flags.Parse(args); err != nil {
-		if err == flag.ErrHelp {
+		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stderr, usage)
 			flags.SetOutput(stderr)
 			flags.PrintDefaults()
@@ -93,12 +95,11 @@ func (s *settings) complete(keep, file string) (err error) {
 	if file == "" {
 		return nil
 	}
-	in, err := os.Open(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("--faults: %w", err)
 	}
-	defer in.Close()
-	if s.config.Faults, err = imsim.ReadFaults(in); err != nil {
+	if s.config.Faults, err = imsim.ReadFaults(bytes.NewReader(text)); err != nil {
 		return fmt.Errorf("--faults %s: %w", file, err)
 	}
 	return nil

@@ -80,8 +80,10 @@ func TestEveryFlagArrives(t *testing.T) {
 	if err := os.WriteFile(faults, []byte(`{"rules":[{"do":"reset"}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := parse([]string{"--addr", "a:1", "--app-key", "k", "--app-secret", "s", "--rate", "7", "--latency", "10ms-20ms",
-		"--faults", faults, "--seed", "9", "--forgetful", "--keep", "ids"}, io.Discard)
+	s, err := parse([]string{
+		"--addr", "a:1", "--app-key", "k", "--app-secret", "s", "--rate", "7", "--latency", "10ms-20ms",
+		"--faults", faults, "--seed", "9", "--forgetful", "--keep", "ids",
+	}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,11 +61,22 @@ func (c *call) lists(t *turn) {
 	c.appendList(t, (*call).failEntry)
 	c.out = append(c.out, `,"code":`...)
 	c.out = appendCode(c.out, 200, t.codeText)
-	if !t.bare {
+	if !t.bare || c.hides() {
 		c.out = append(c.out, `,"success":`...)
 		c.appendList(t, (*call).successEntry)
 	}
 	c.out = append(c.out, '}')
+}
+
+// hides says that a message is in neither list. Without success the answer would say that it was shown, and
+// no client could know better.
+func (c *call) hides() bool {
+	for i := range c.messages {
+		if c.messages[i].hidden {
+			return true
+		}
+	}
+	return false
 }
 
 // entry appends the entry of a message, if it has one in this list.

@@ -67,8 +67,10 @@ func marks(body []byte) (at []int) {
 func batch(room int64) []byte {
 	var list []msg
 	for i := range 10 {
-		list = append(list, msg{"msgId": fmt.Sprint("m", i, "-", mark), "msgType": 0, "resendFlag": 0,
-			"attach": "does anyone know how to get the sound card to work after an upgrade? it was fine before"})
+		list = append(list, msg{
+			"msgId": fmt.Sprint("m", i, "-", mark), "msgType": 0, "resendFlag": 0,
+			"attach": "does anyone know how to get the sound card to work after an upgrade? it was fine before",
+		})
 	}
 	body := []byte(form(room, list))
 	return bytes.ReplaceAll(body, []byte(url.QueryEscape(mark)), []byte(mark))

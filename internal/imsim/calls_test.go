@@ -107,7 +107,7 @@ func TestACallOfTenMessagesAllocatesLittle(t *testing.T) {
 	s := sim(Config{Keep: KeepNothing})
 	w := &discard{header: http.Header{}}
 	c := newReplay(chat(1, 1, numbered("m", 10)...))
-	c.serve(s, w) // the msgIds are known from here on
+	c.serve(s, w)                                                         // the msgIds are known from here on
 	if n := testing.AllocsPerRun(200, func() { c.serve(s, w) }); n > 15 { // 2, but the race detector lets pools forget; a string for each field would be 40
 		t.Errorf("%v allocations a call", n)
 	}

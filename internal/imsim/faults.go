@@ -76,7 +76,7 @@ const (
 	DoLatency    Do = "latency"       // Latency is added
 	DoSlow       Do = "slow"          // the body comes in small pieces over Delay
 	DoStrings    Do = "lists-as-text" // `fail` and `success` are strings that hold an array
-	DoNoSuccess  Do = "no-success"    // `success` is left out
+	DoNoSuccess  Do = "no-success"    // `success` is left out, unless a message is in neither list
 	DoCodeString Do = "code-as-text"  // `code` is a string, also in answers of DoCode
 	DoShuffle    Do = "shuffle"       // entries are out of order, among unknown names
 	DoLeaveOut   Do = "leave-out"     // Share of the messages are in neither list; shown only if Taken; decided anew at each call

@@ -2,6 +2,7 @@ package imsim
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strconv"
 
@@ -30,7 +31,7 @@ func (c *call) parseList(seed uint64) (wrong string) {
 	if _, err := c.dec.ReadToken(); err != nil {
 		return "msgList is no JSONArray"
 	}
-	if _, err := c.dec.ReadToken(); err != io.EOF {
+	if _, err := c.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return "msgList is no JSONArray"
 	}
 	if len(c.messages) == 0 {

@@ -1,6 +1,7 @@
 package imsim
 
 import (
+	"maps"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -77,11 +78,7 @@ func (s *Sim) Stats() Stats {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for name, c := range n.names {
-		out.ByCode[name] = c
-	}
-	for name, c := range n.faults {
-		out.ByFault[name] = c
-	}
+	maps.Copy(out.ByCode, n.names)
+	maps.Copy(out.ByFault, n.faults)
 	return out
 }

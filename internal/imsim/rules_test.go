@@ -227,3 +227,12 @@ func TestFaultsThatCannotBeKeptAreNotSet(t *testing.T) {
 	}()
 	sim(Config{}).SetFaults(&Faults{Rules: []Rule{{Do: "explode"}}})
 }
+
+func TestSuccessIsNotLeftOutWhereThatWouldBeALie(t *testing.T) {
+	s := ruled(Rule{Do: DoNoSuccess}, Rule{Do: DoLeaveOut, Messages: []string{"b"}})
+	for ids, want := range map[string]bool{"a": false, "b": true} {
+		if body := bodyOf(s, chat(1, 0, ids)); strings.Contains(string(body), "success") != want {
+			t.Errorf("%s: %s", ids, body)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/http"
 	"strconv"
@@ -26,7 +27,7 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request, c *call) {
 		s.plain(w, c, http.StatusMethodNotAllowed)
 		return
 	}
-	if err := c.read(r); err == errTooLarge {
+	if err := c.read(r); errors.Is(err, errTooLarge) {
 		s.plain(w, c, http.StatusRequestEntityTooLarge)
 		return
 	} else if err != nil {
