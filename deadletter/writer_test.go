@@ -1,0 +1,394 @@
+package deadletter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"roomrelay/event"
+)
+
+func inOffice(t *testing.T, partitions int32, config map[string]string, test func(*office)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o := open(t, partitions, config)
+		defer o.close()
+		test(o)
+	})
+}
+
+// watch counts produce requests and shows each to look.
+func (o *office) watch(look func(*kmsg.ProduceRequest)) *atomic.Int32 {
+	var n atomic.Int32
+	o.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		o.KeepControl()
+		n.Add(1)
+		if look != nil {
+			look(r.(*kmsg.ProduceRequest))
+		}
+		return nil, nil, false
+	})
+	return &n
+}
+
+func TestALetterKeepsItsRecordAndSaysWhatFailed(t *testing.T) {
+	inOffice(t, 2, nil, func(o *office) {
+		l := letter(3, 41)
+		l.Record.Headers = []event.Header{{Key: "trace", Value: []byte{0xff, 1}}, {Key: "roomrelay.code", Value: []byte("7")}, {Key: "roomrelay.mark", Value: []byte("replay")}, {Key: "__dlq.errors.group", Value: []byte("x")}, {Key: "trace", Value: []byte("2")}}
+		l.FirstFailedAt = time.Now().Add(-time.Minute)
+		l.Message = "bad \xff text " + strings.Repeat("€", 1000)
+		time.Sleep(time.Hour)
+		o.Put(l)
+		o.await(1, time.Second)
+		got := o.read(1) // 3 modulo 2
+		if len(got) != 1 {
+			t.Fatalf("%d records, want 1", len(got))
+		}
+		f := got[0]
+		if string(f.key) != "7" || string(f.value) != `{"roomid":7,"fromAccid":"ann","msgId":"m41","msgType":0,"resendFlag":1}` {
+			t.Errorf("key %q value %s", f.key, f.value)
+		}
+		if late := time.Since(f.time); late > time.Second {
+			t.Errorf("timestamp %v ago, want the time of writing", late)
+		}
+		message := f.header(HeaderMessage)
+		if len(message) > maxMessage || len(message) < maxMessage-4 || !strings.HasPrefix(message, "bad \uFFFD text €") || !strings.HasSuffix(message, "€…") {
+			t.Errorf("message of %d bytes %q...", len(message), message[:20])
+		}
+		want := []string{
+			"trace=\xff\x01", "trace=2",
+			"__dlq.errors.topic=chat", "__dlq.errors.partition=3", "__dlq.errors.offset=41", "__dlq.errors.group=relay", "__dlq.errors.delivery.count=1",
+			"__dlq.errors.message=" + message, "roomrelay.reason=room-gone", "roomrelay.outcome=refused", "roomrelay.code=404", "roomrelay.http.status=200",
+			"roomrelay.room=7", "roomrelay.msgid=m41", "roomrelay.failed-at=2000-01-01T00:00:00.000Z", "roomrelay.first-failed-at=1999-12-31T23:59:00.000Z",
+			"roomrelay.first-partition=3", "roomrelay.first-offset=41", "roomrelay.replays=0",
+		}
+		if got := headersOf(f); !slices.Equal(got, want) {
+			t.Errorf("headers\n%q, want\n%q", got, want)
+		}
+	})
+}
+
+func headersOf(f found) []string {
+	var s []string
+	for _, h := range f.headers {
+		s = append(s, h.Key+"="+string(h.Value))
+	}
+	return s
+}
+
+func TestAnUndecodableRecordIsWrittenByteForByte(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		for i, v := range []string{`{"roomid":1,"resendFlag":0}`, "no \x00 json", ""} {
+			l := letter(0, int64(i))
+			l.Record.Value, l.Record.Key, l.Invalid, l.Room, l.MsgID, l.Code, l.HTTPStatus = []byte(v), nil, true, 0, "", 0, 0
+			o.Put(l)
+			o.await(i+1, time.Second)
+			f := o.read(0)[i]
+			if f.value == nil || string(f.value) != v || f.key != nil {
+				t.Errorf("%q became %q with key %q", v, f.value, f.key)
+			}
+			for _, h := range f.headers {
+				if h.Key == HeaderRoom || h.Key == HeaderMsgID || h.Key == HeaderCode || h.Key == HeaderHTTPStatus {
+					t.Errorf("%s = %q though it isn't known", h.Key, h.Value)
+				}
+			}
+		}
+	})
+}
+
+func TestLettersAreAcknowledgedByAllReplicasCompressedAndTogether(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		var sizes []int
+		n := o.watch(func(r *kmsg.ProduceRequest) {
+			k, _, attributes := records(r)
+			sizes = append(sizes, k)
+			if r.Acks != -1 || attributes&7 == 0 || r.TimeoutMillis < 2000 {
+				t.Errorf("acks %d, attributes %d, time-out %d ms", r.Acks, attributes, r.TimeoutMillis)
+			}
+		})
+		o.lapse(true)
+		for i := range 1200 {
+			o.Put(letter(0, int64(i)))
+		}
+		o.lapse(false)
+		o.await(1200, time.Minute)
+		if n.Load() != 3 || !slices.Equal(sizes, []int{500, 500, 200}) {
+			t.Errorf("%d requests of %v letters", n.Load(), sizes)
+		}
+		for i, f := range o.read(0) {
+			if f.header(HeaderOffset) != fmt.Sprint(i) {
+				t.Fatalf("letter %d is that of offset %s", i, f.header(HeaderOffset))
+			}
+		}
+		if s := o.Stats(); s != (Stats{Written: 1200}) {
+			t.Errorf("%+v", s)
+		}
+		if len(o.trays) != 0 {
+			t.Error("an idle writer keeps something")
+		}
+	})
+}
+
+func TestALetterRefusedForItsSizeIsWrittenEmpty(t *testing.T) {
+	inOffice(t, 1, map[string]string{"max.message.bytes": "3000"}, func(o *office) {
+		huge := letter(0, 1)
+		huge.Record.Value = append(huge.Record.Value, noise(5000)...)
+		huge.Record.Headers = []event.Header{{Key: "trace", Value: []byte("1")}}
+		key := letter(0, 2)
+		key.Record.Key = noise(5000)
+		gone := letter(0, 3)
+		gone.Record.Value, gone.Record.Oversize, gone.Invalid = nil, 99<<20, true
+		o.lapse(true)
+		for _, l := range []*Letter{letter(0, 0), huge, key, gone, letter(0, 4)} {
+			o.Put(l)
+		}
+		o.lapse(false)
+		o.await(5, time.Second)
+		got := o.read(0)
+		if len(got) != 5 {
+			t.Fatalf("%d records", len(got))
+		}
+		for i, want := range []struct {
+			truncated  string
+			key, trace bool
+		}{
+			{"", true, false},
+			{fmt.Sprint(len(huge.Record.Value)), true, false},
+			{fmt.Sprint(len(key.Record.Value)), false, false},
+			{fmt.Sprint(99 << 20), true, false},
+			{"", true, false},
+		} {
+			f := got[i]
+			if f.value == nil || (len(f.value) == 0) != (want.truncated != "") || f.header(HeaderTruncated) != want.truncated ||
+				(f.key != nil) != want.key || (f.header("trace") != "") != want.trace || f.header(HeaderOffset) != fmt.Sprint(i) {
+				t.Errorf("letter %d: value of %d bytes, truncated %q, key of %d, trace %q", i, len(f.value), f.header(HeaderTruncated), len(f.key), f.header("trace"))
+			}
+		}
+		if s := o.Stats(); s.Truncated != 3 || s.Failed != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// noise is what doesn't compress.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	x := uint32(1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return b
+}
+
+func TestATopicThatCannotBeWrittenHoldsLettersBack(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		n := o.watch(nil)
+		full := o.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1})
+		for i := range 3 {
+			o.Put(letter(0, int64(i)))
+		}
+		time.Sleep(5 * time.Second)
+		if err := o.Ready(); err != nil {
+			t.Errorf("not ready after 5 s: %v; a broker may have died", err)
+		}
+		time.Sleep(10 * time.Minute)
+		if err := o.Ready(); err == nil || !strings.Contains(err.Error(), `the dead-letter topic "dlq.chat" can't be written`) {
+			t.Errorf("ready says %v", err)
+		}
+		if tries := n.Load(); tries < 20 || tries > 80 {
+			t.Errorf("%d tries in 10 minutes, want a backoff of up to 30 s", tries)
+		}
+		if s := o.Stats(); s.Waiting != 3 || s.Failed == 0 || s.Written != 0 {
+			t.Errorf("%+v", s)
+		}
+		full.Remove()
+		o.await(3, time.Minute)
+		if err := o.Ready(); err != nil {
+			t.Error(err)
+		}
+		if got := o.read(0); len(got) != 3 || got[0].header(HeaderOffset) != "0" || got[2].header(HeaderOffset) != "2" {
+			t.Errorf("%d letters", len(got))
+		}
+	})
+}
+
+func TestAMissingTopicHoldsLettersBackUntilItIsThere(t *testing.T) {
+	inOffice(t, 0, nil, func(o *office) {
+		o.Put(letter(5, 0))
+		time.Sleep(time.Minute)
+		if err := o.Ready(); err == nil || !strings.Contains(err.Error(), "it doesn't exist; create it") {
+			t.Errorf("ready says %v", err)
+		}
+		if err := o.CreateTopic("dlq.chat", 4, nil); err != nil {
+			t.Fatal(err)
+		}
+		o.await(1, time.Minute)
+		if got := o.read(1); len(got) != 1 { // 5 modulo 4
+			t.Errorf("%d letters in partition 1", len(got))
+		}
+	})
+}
+
+func TestAnUnansweredWriteIsRepeatedAsTheSameLetter(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		o.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut}) // after it was appended
+		o.Put(letter(0, 9))
+		o.await(1, time.Minute)
+		got := o.read(0)
+		if len(got) != 2 {
+			t.Fatalf("%d records, want the two tries", len(got))
+		}
+		if a, b := headersOf(got[0]), headersOf(got[1]); !slices.Equal(a, b) || !bytes.Equal(got[0].value, got[1].value) {
+			t.Errorf("the copies differ:\n%q\n%q", a, b)
+		}
+	})
+}
+
+func TestI3_NoWriteBeginsWithoutTheLease(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		n := o.watch(nil)
+		o.lapse(true)
+		o.Put(letter(0, 0))
+		time.Sleep(time.Hour)
+		if n.Load() != 0 {
+			t.Fatalf("%d requests without the lease", n.Load())
+		}
+		if err := o.Ready(); err != nil {
+			t.Errorf("the topic isn't at fault: %v", err)
+		}
+		o.lapse(false)
+		o.await(1, time.Second)
+
+		// It is asked before each try, not once a letter.
+		o.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, When: func(kmsg.Request) bool {
+			o.lapse(true)
+			return true
+		}})
+		o.Put(letter(0, 1))
+		time.Sleep(time.Minute)
+		if n.Load() != 2 {
+			t.Errorf("%d requests, want none after the lease ran out", n.Load())
+		}
+	})
+}
+
+func TestAForgottenAssignmentIsWrittenAndToldNoMore(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		held := make(chan struct{})
+		o.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1, When: func(kmsg.Request) bool {
+			select {
+			case <-held:
+				return false
+			default:
+				return true
+			}
+		}})
+		old, later, other := letter(0, 0), letter(0, 0), letter(1, 5)
+		later.Record.Epoch = 2
+		o.Put(old)
+		o.Put(other)
+		time.Sleep(time.Second)
+		o.Forget(0, 1)
+		o.Forget(9, 9) // nothing known of it
+		o.Put(later)
+		if s := o.Stats(); s.Waiting != 2 || s.Forgotten != 1 {
+			t.Errorf("%+v", s)
+		}
+		close(held)
+		o.await(2, time.Minute)
+		if slices.Contains(o.written, old) {
+			t.Error("the forgotten letter is told as written")
+		}
+		if got := o.read(0); len(got) != 2 {
+			t.Errorf("%d records, want those of the other partition and of the later assignment", len(got))
+		}
+	})
+}
+
+func TestALateAnswerForAForgottenAssignmentIsNotTold(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		o.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			o.Forget(0, 1) // while the write is on its way
+			return nil, nil, false
+		})
+		o.Put(letter(0, 0))
+		time.Sleep(time.Minute)
+		if o.count() != 0 || o.Stats().Waiting != 0 {
+			t.Errorf("%d told, %+v", o.count(), o.Stats())
+		}
+		if got := o.read(0); len(got) != 1 {
+			t.Errorf("%d records: the control case is a write that came through", len(got))
+		}
+	})
+}
+
+func TestARecordThatTheBrokerRefusesHoldsNoOtherUp(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		refusing := true
+		o.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidRecord, Count: -1, When: func(r kmsg.Request) bool {
+			_, plain, _ := records(r)
+			return refusing && bytes.Contains(plain, []byte("poison"))
+		}})
+		o.lapse(true)
+		for i := range 6 {
+			l := letter(0, int64(i))
+			if i%3 == 1 {
+				l.MsgID = "poison"
+			}
+			o.Put(l)
+		}
+		o.lapse(false)
+		o.await(4, time.Second)
+		o.Put(letter(0, 6))
+		o.await(5, time.Second)
+		time.Sleep(time.Minute)
+		if s := o.Stats(); s.Waiting != 2 {
+			t.Errorf("%+v, want the two refused ones to wait", s)
+		}
+		if err := o.Ready(); err == nil || !strings.Contains(err.Error(), "cleanup.policy must be delete") {
+			t.Errorf("ready says %v", err)
+		}
+		refusing = false
+		o.await(7, 2*time.Minute)
+	})
+}
+
+func TestPutWaitsForNothingAndRunWritesWhatWasPutBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := open(t, 1, nil)
+		defer o.close()
+		early := New(o.cfg)
+		for i := range 10 {
+			early.Put(letter(0, int64(i)))
+		}
+		if s := early.Stats(); s.Waiting != 10 {
+			t.Errorf("%+v", s)
+		}
+		stop := errors.New("stop")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ended := make(chan error)
+		go func() { ended <- early.Run(ctx) }()
+		o.await(10, time.Second)
+		cancel(stop)
+		if err := <-ended; err != stop {
+			t.Errorf("Run said %v", err)
+		}
+		early.Put(letter(0, 11)) // after the end nobody writes it
+		synctest.Wait()
+		if n := len(o.read(0)); n != 10 {
+			t.Errorf("%d records", n)
+		}
+	})
+}
