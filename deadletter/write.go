@@ -9,9 +9,9 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// codec: measured on a full request of chat letters, gzip makes them a tenth of their size in no more time
-// than lz4 or snappy take, which leave 1.7 and 3 times as much; zstd leaves less, for half as much time
-// again and tens of megabytes of buffers. Every broker and client reads gzip.
+// codec: measured on 500 letters of chat, gzip leaves 8 KiB in no more time than lz4 and snappy take to leave
+// 14 and 24; zstd leaves 5, for half as much time again and tens of megabytes of buffers. Every broker and
+// client reads gzip.
 const codec = kafka.Gzip
 
 // write makes one try to write letters of a source partition. nil: all of them are acknowledged.
