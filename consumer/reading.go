@@ -112,7 +112,8 @@ func (cl *claim) outOfRange(position int64) (next int64, err error) {
 			Msg("partition's log was cut below what was read, taking it over anew")
 		return position, errCut
 	case position >= log.start:
-		return position, nil // it is in range now
+		// In range for the leader of now: the answer came from a replica that lags behind.
+		return position, fmt.Errorf("fetching partition %d at %d: %w", cl.partition, position, kafka.OffsetOutOfRange)
 	}
 	next, err = cl.reset(fmt.Sprintf("offset %d is gone", position), log)
 	if err == nil {

@@ -32,7 +32,7 @@ func (m *Member) beat(ctx context.Context) {
 
 func (m *Member) heartbeat(ctx context.Context, i identity) {
 	sent := m.lease.now()
-	res, err := roundTrip[*heartbeatResponse](ctx, m, m.cfg.SessionTimeout/3, &heartbeatRequest{
+	res, err := roundTrip[*heartbeatResponse](ctx, m, m.patience(), &heartbeatRequest{
 		GroupID:         m.cfg.Group,
 		GenerationID:    i.generation,
 		MemberID:        i.id,

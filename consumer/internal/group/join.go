@@ -89,7 +89,10 @@ func (m *Member) sendJoin(ctx context.Context, reason string) (*joinResponse, er
 			Protocols:          []joinProtocol{{protocolName, encodeSubscription(m.cfg.Topic, m.cfg.Claims.Owned(), synced)}},
 			Reason:             m.cfg.ClientID + ": " + reason,
 		}
-		res, err := roundTrip[*joinResponse](ctx, m, m.patience(), req)
+		answered, cancel := m.whileHeard(ctx)
+		// The answer comes when all have joined, at the latest after the rebalance time-out.
+		res, err := roundTrip[*joinResponse](answered, m, m.cfg.RebalanceTimeout+m.cfg.SessionTimeout/10, req)
+		cancel()
 		if err != nil {
 			return nil, fmt.Errorf("joining group %q: %w", m.cfg.Group, err)
 		}
@@ -107,9 +110,31 @@ func (m *Member) sendJoin(ctx context.Context, reason string) (*joinResponse, er
 	}
 }
 
-// patience is how long a JoinGroup or SyncGroup may take before it is sent again, which does no harm: the
-// coordinator lets the later one take the earlier one's place. Without that, a frozen coordinator would
-// hold the member for a whole rebalance time-out.
+// whileHeard returns a context that ends when the coordinator seems frozen, or has forgotten this member:
+// no heartbeat that was sent within the last third of a session was answered well. Waiting for its
+// JoinGroup for the whole rebalance time-out would cost the session. Sending another one then does no
+// harm, since the coordinator lets it take the earlier one's place; sending one as a habit would, with a
+// broker that starts the rebalance time-out anew for each. A member that is new has no heartbeats to go by.
+func (m *Member) whileHeard(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		tick := time.NewTicker(m.cfg.SessionTimeout / 10)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if m.lease.silent(m.patience()) {
+					cancel()
+				}
+			}
+		}
+	}()
+	return ctx, cancel
+}
+
+// patience is how long a coordinator may be silent: three such waits fit into a session.
 func (m *Member) patience() time.Duration { return m.cfg.SessionTimeout / 3 }
 
 // refused judges an error of JoinGroup or SyncGroup.

@@ -67,6 +67,12 @@ func (l *lease) end() {
 	l.calm.Store(nil)
 }
 
+// silent says that there is a membership, and nothing sent within d was answered well.
+func (l *lease) silent(d time.Duration) bool {
+	well := l.well.Load()
+	return well != nil && well.age(l.now()) >= d
+}
+
 func (l *lease) valid() bool {
 	well, calm := l.well.Load(), l.calm.Load()
 	if well == nil || calm == nil {

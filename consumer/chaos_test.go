@@ -1,0 +1,326 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"roomrelay/event"
+)
+
+// ledger is what the world could see of attempts, over all workers.
+type ledger struct {
+	t *testing.T
+
+	mu    sync.Mutex
+	began map[place]*attempt // the last of each record
+	done  map[place]bool     // settled by somebody
+}
+
+type place struct {
+	partition int32
+	offset    int64
+}
+
+type attempt struct {
+	at    time.Time
+	by    string
+	ended bool
+}
+
+const attemptLasts = 5 * time.Second // the request time-out
+
+// begin checks an attempt against all before it.
+func (l *ledger) begin(by string, r *event.Record) *attempt {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := place{r.Partition, r.Offset}
+	if before := l.began[at]; before != nil {
+		if !r.InDoubt {
+			l.t.Errorf("I5: %s sends %v without doubt, though %s did %v ago", by, at, before.by, time.Since(before.at))
+		}
+		if !before.ended && time.Since(before.at) < attemptLasts {
+			l.t.Errorf("%s sends %v while an attempt of %s, begun %v ago, may still be taken", by, at, before.by, time.Since(before.at))
+		}
+	}
+	a := &attempt{at: time.Now(), by: by}
+	l.began[at] = a
+	return a
+}
+
+// sending is a double of the wiring whose attempts last.
+type sending struct {
+	*worker
+	name string
+	l    *ledger
+	rand *rand.Rand // guarded by mu
+
+	mu     sync.Mutex
+	claims map[int32]*sentClaim
+}
+
+type sentClaim struct {
+	epoch    uint64
+	ctx      context.Context
+	lose     context.CancelFunc
+	revoked  chan struct{}
+	underway sync.WaitGroup
+}
+
+func (s *sending) notify(n Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch c := s.claims[n.Partition]; n.Kind {
+	case Assigned:
+		ctx, lose := context.WithCancel(context.Background())
+		s.claims[n.Partition] = &sentClaim{epoch: n.Epoch, ctx: ctx, lose: lose, revoked: make(chan struct{})}
+	case Records:
+		for i := range n.Records {
+			lasts := time.Duration(s.rand.Int64N(int64(attemptLasts)))
+			c.underway.Go(func() { s.relay(c, &n.Records[i], lasts) })
+		}
+	case Revoking:
+		close(c.revoked)
+		go func() {
+			c.underway.Wait()
+			s.Drained(n.Partition, n.Epoch)
+			c.lose()
+		}()
+	case Lost:
+		c.lose()
+	}
+}
+
+// relay is one record's way: it waits for its time and for the lease, is sent, and settled.
+func (s *sending) relay(c *sentClaim, r *event.Record, lasts time.Duration) {
+	wait := time.Until(r.NotBefore)
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-c.revoked:
+			return
+		case <-time.After(wait):
+		}
+		if s.Begin(r) {
+			break
+		}
+		wait = 100 * time.Millisecond
+	}
+	a := s.l.begin(s.name, r)
+	time.Sleep(lasts)
+	if c.ctx.Err() != nil {
+		return // nobody knows of its end
+	}
+	s.l.mu.Lock()
+	a.ended = true
+	s.l.done[place{r.Partition, r.Offset}] = true
+	s.l.mu.Unlock()
+	s.Settle(r)
+}
+
+// Workers come, go, crash, and are cut off; requests are lost; and whatever happens: nothing that may have
+// been sent is sent again without saying so, nor while it may still be taken, and nothing is left behind.
+func TestI4AndI5HoldWhateverHappens(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { chaos(t, seed) })
+		})
+	}
+}
+
+func chaos(t *testing.T, seed uint64) {
+	const partitions = 4
+	g := newRig(t, seeded(partitions))
+	random := rand.New(rand.NewPCG(seed, 7))
+	l := &ledger{t: t, began: map[place]*attempt{}, done: map[place]bool{}}
+	static := seed%2 == 1
+	lossy := g.lossy(seed)
+	var alive []*sending
+	free := []string{"a", "b", "c", "d"}
+	start := func() {
+		if len(free) == 0 {
+			return
+		}
+		s := &sending{name: free[0], l: l, claims: map[int32]*sentClaim{}, rand: rand.New(rand.NewPCG(seed, random.Uint64()))}
+		free = free[1:]
+		s.worker = g.start(func(c *Config) {
+			c.Notify = s.notify
+			if static {
+				c.InstanceID = s.name
+			}
+		})
+		alive = append(alive, s)
+	}
+	end := func(kill bool) {
+		i := random.IntN(len(alive))
+		s := alive[i]
+		alive = append(alive[:i], alive[i+1:]...)
+		if kill {
+			s.kill()
+		} else {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			if err := s.Drain(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			cancel()
+			<-s.done
+		}
+		free = append(free, s.name)
+	}
+	start()
+	g.sweep()
+	published := 0
+	for range 60 {
+		for p := range partitions {
+			g.publish(p, 5)
+		}
+		published += 5 * partitions
+		time.Sleep(time.Duration(random.Int64N(int64(6 * time.Second))))
+		switch random.IntN(6) {
+		case 0, 1:
+			start()
+		case 2:
+			if len(alive) > 1 {
+				end(true)
+			}
+		case 3:
+			if len(alive) > 1 {
+				end(false)
+			}
+		case 4:
+			link := alive[random.IntN(len(alive))].link
+			link.set(true, random.IntN(2) == 0)
+			time.AfterFunc(time.Duration(random.Int64N(int64(time.Minute))), func() { link.set(false, true) })
+		case 5:
+			lossy.Store(!lossy.Load())
+		}
+	}
+	lossy.Store(false)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("group %+v", g.GroupInfo(groupID))
+			for _, s := range alive {
+				t.Logf("%s: ready %v, stats %+v", s.name, s.Ready(), s.Stats())
+			}
+		}
+	})
+	await(t, "every record settled and committed", 10*time.Minute, func() bool {
+		for p := range int32(partitions) {
+			if c, _ := g.stored(p); c.Offset != int64(published/partitions) {
+				return false
+			}
+		}
+		return true
+	})
+	l.mu.Lock()
+	if len(l.done) != published {
+		t.Errorf("%d of %d settled", len(l.done), published)
+	}
+	l.mu.Unlock()
+	for _, s := range alive {
+		s.kill()
+		for _, c := range s.claims {
+			c.lose()
+		}
+	}
+}
+
+// lossy leaves one of some requests unanswered, or ends its connection, before or after the broker acted
+// on it, while it is on.
+func (g *rig) lossy(seed uint64) *toggle {
+	on := &toggle{random: rand.New(rand.NewPCG(seed, 13))}
+	g.control(-1, func(r kmsg.Request) (kmsg.Response, error, bool) {
+		switch kmsg.Key(r.Key()) {
+		case kmsg.Produce, kmsg.Metadata, kmsg.ApiVersions:
+			return nil, nil, false
+		}
+		switch on.draw() {
+		case 0:
+			return nil, nil, true
+		case 1:
+			return nil, errors.New("connection lost"), true
+		}
+		return nil, nil, false
+	})
+	return on
+}
+
+// sweep does what this broker leaves out, in two steps, and a real one does: a member whose connection
+// broke while it waited in JoinGroup is forgotten at the latest when the rebalance time-out has passed
+// (here every JoinGroup begins that time anew). Whoever is alive joins again.
+func (g *rig) sweep() {
+	ctx, cancel := context.WithCancel(context.Background())
+	g.t.Cleanup(cancel)
+	go func() {
+		stuck := time.Time{}
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(5 * time.Second):
+			}
+			info := g.GroupInfo(groupID)
+			switch {
+			case info == nil || info.State != "PreparingRebalance":
+				stuck = time.Time{}
+			case stuck.IsZero():
+				stuck = time.Now()
+			case time.Since(stuck) > 70*time.Second:
+				for _, m := range info.Members {
+					g.remove(m.MemberID)
+				}
+				stuck = time.Time{}
+			}
+		}
+	}()
+}
+
+// remove takes a member out of the group.
+func (g *rig) remove(member string) {
+	conn, err := g.net.DialContext(g.t.Context(), "tcp", g.ListenAddrs()[0])
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	r := kmsg.NewPtrLeaveGroupRequest()
+	r.Group, r.MemberID = groupID, member
+	conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err := conn.Write(kmsg.NewRequestFormatter().AppendRequest(nil, r, 1)); err == nil {
+		conn.Read(make([]byte, 100))
+	}
+}
+
+type toggle struct {
+	mu     sync.Mutex
+	on     bool
+	random *rand.Rand
+}
+
+func (x *toggle) Load() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.on
+}
+
+func (x *toggle) Store(on bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.on = on
+}
+
+func (x *toggle) draw() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.on {
+		return -1
+	}
+	return x.random.IntN(15)
+}
