@@ -89,7 +89,7 @@ func (t *Tracker) runs() iter.Seq[Run] {
 			return
 		}
 		for _, r := range t.settled {
-			if !yield(r) {
+			if !yield(Run{max(r.From, t.position), r.To}) {
 				return
 			}
 		}

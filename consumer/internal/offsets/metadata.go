@@ -61,8 +61,11 @@ func Decode(text string, committed int64) (*Meta, error) {
 	if v != version {
 		return nil, ErrVersion
 	}
+	if len(text) > MaxMetadata {
+		return nil, ErrDamaged
+	}
 	fields := strings.Split(rest, ":")
-	if len(text) > MaxMetadata || len(fields) != 4 {
+	if len(fields) != 4 {
 		return nil, ErrDamaged
 	}
 	m := &Meta{}

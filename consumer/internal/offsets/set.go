@@ -14,13 +14,10 @@ func (s Set) Contains(offset int64) bool {
 	return i < len(s) && s[i].From <= offset
 }
 
-// from returns what of the set is at or above offset. It shares memory with s, which may change.
+// from returns s without the runs that end at or below offset. It shares memory with s.
 func (s Set) from(offset int64) Set {
 	for len(s) > 0 && s[0].To <= offset {
 		s = s[1:]
-	}
-	if len(s) > 0 && s[0].From < offset {
-		s[0].From = offset
 	}
 	return s
 }
