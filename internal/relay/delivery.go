@@ -69,7 +69,7 @@ func (l *loop) landed(x *landing) {
 		l.meter.Delivered(now.Sub(e.Arrived))
 	}
 	l.counts.landed(len(x.call.Events), len(j.Delivered))
-	l.meter.Attempted(x.answer.Ended.Sub(x.answer.Began), len(x.call.Events), j.Verdict)
+	l.meter.Attempted(x.answer.Ended.Sub(x.answer.Began), len(x.call.Events), string(j.Verdict))
 	switch j.Room {
 	case sender.Healthy:
 		l.batches.Healthy(d.batch.Room)
@@ -91,6 +91,6 @@ func (l *loop) settled(d *delivery) {
 	case len(d.batch.Events) > 0:
 		l.batches.Retry(d.batch, d.again)
 	default:
-		l.batches.Done(d.batch)
+		l.batches.Done(d.batch, time.Now())
 	}
 }

@@ -86,7 +86,7 @@ func (l *loop) dispatch() time.Time {
 			return l.later(now, gate.Until)
 		}
 		if b == nil {
-			return l.later(now, l.batches.Wake(now))
+			return l.later(now, l.batches.Wake())
 		}
 		l.send(now, b)
 	}

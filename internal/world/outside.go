@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -172,23 +171,4 @@ func (w *World) AwaitSettled(limit time.Duration) {
 		}
 		return true
 	})
-}
-
-// Calls is every call that the API was sent.
-type Calls struct {
-	mu  sync.Mutex // guards all
-	all []imsim.Call
-}
-
-func (c *Calls) add(x imsim.Call) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.all = append(c.all, x)
-}
-
-// All is a copy of the calls so far, in the order in which they were answered.
-func (c *Calls) All() []imsim.Call {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]imsim.Call(nil), c.all...)
 }

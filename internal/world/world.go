@@ -57,11 +57,11 @@ type World struct {
 	T       testing.TB
 	Cluster *kfake.Cluster
 	Sim     *imsim.Sim
-	Calls   *Calls
 
 	cfg     Config
 	network *kfake.VirtualNetwork
 	server  *http.Server
+	api     *api
 	client  *kafka.Transport // the test's own way to Kafka
 	workers []*Worker
 	served  sync.WaitGroup
@@ -71,7 +71,7 @@ type World struct {
 func New(t testing.TB, cfg Config) *World {
 	t.Helper()
 	cfg.Partitions = max(cfg.Partitions, 1)
-	w := &World{T: t, cfg: cfg, network: &kfake.VirtualNetwork{}, Calls: &Calls{}}
+	w := &World{T: t, cfg: cfg, network: &kfake.VirtualNetwork{}}
 	opts := append([]kfake.Opt{
 		kfake.NumBrokers(max(cfg.Brokers, 1)),
 		kfake.SeedTopics(int32(cfg.Partitions), Topic, Letters),
@@ -84,12 +84,13 @@ func New(t testing.TB, cfg Config) *World {
 	}
 	w.Cluster = cluster
 	w.client = &kafka.Transport{Dial: w.network.DialContext, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}}
-	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Seed: 1, OnCall: w.Calls.add})
+	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Seed: 1})
+	w.api = &api{sim: w.Sim, closed: make(chan struct{})}
 	listener, err := w.network.Listen("tcp", apiAddr)
 	if err != nil {
 		t.Fatalf("listening for the API: %v", err)
 	}
-	w.server = &http.Server{Handler: w.Sim}
+	w.server = &http.Server{Handler: w.api}
 	w.served.Go(func() { _ = w.server.Serve(listener) })
 	return w
 }
@@ -108,6 +109,7 @@ func (w *World) Close() {
 		x.Kill()
 	}
 	w.client.CloseIdleConnections()
+	close(w.api.closed)
 	_ = w.server.Close()
 	w.served.Wait()
 	w.Cluster.Close()
@@ -126,23 +128,25 @@ func (w *World) Await(what string, limit time.Duration, cond func() bool) {
 	}
 }
 
-// Worker is one whole relay behind a link of its own.
+// Worker is one whole relay behind links of its own.
 type Worker struct {
 	Relay *relay.Relay
-	Link  *Link
-	err   chan error
-	stop  context.CancelFunc
-	once  sync.Once
-	out   error
-	kafka *kafka.Transport
+	Kafka *Link // to the brokers
+	API   *Link
+
+	err       chan error
+	stop      context.CancelFunc
+	once      sync.Once
+	out       error // what Run returned; written once
+	transport *kafka.Transport
 }
 
 // Start runs a worker. adjust may be nil; it comes after Config.Relay.
 func (w *World) Start(adjust func(*relay.Config)) *Worker {
 	w.T.Helper()
-	link := newLink(w.network.DialContext)
-	transport := &kafka.Transport{Dial: link.Dial, DialTimeout: 3 * time.Second, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}, ClientID: "test"}
-	cfg := w.defaults(transport, link)
+	x := &Worker{Kafka: newLink(w.network.DialContext), API: newLink(w.network.DialContext), err: make(chan error, 1)}
+	x.transport = &kafka.Transport{Dial: x.Kafka.Dial, DialTimeout: 3 * time.Second, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}, ClientID: "test"}
+	cfg := w.defaults(x)
 	if w.cfg.Relay != nil {
 		w.cfg.Relay(&cfg)
 	}
@@ -153,22 +157,23 @@ func (w *World) Start(adjust func(*relay.Config)) *Worker {
 	if err != nil {
 		w.T.Fatalf("making a worker: %v", err)
 	}
+	x.Relay = r
 	ctx, stop := context.WithCancel(context.Background())
-	x := &Worker{Relay: r, Link: link, err: make(chan error, 1), stop: stop, kafka: transport}
+	x.stop = stop
 	go func() { x.err <- r.Run(ctx) }()
 	w.workers = append(w.workers, x)
 	return x
 }
 
 // defaults are those of the design, but for the rate, which few tests are about.
-func (w *World) defaults(transport *kafka.Transport, link *Link) relay.Config {
+func (w *World) defaults(x *Worker) relay.Config {
 	log := zerolog.Nop()
 	if testing.Verbose() {
 		log = zerolog.New(zerolog.ConsoleWriter{Out: w.T.Output(), NoColor: true}).With().Timestamp().Logger()
 	}
 	return relay.Config{
 		Consumer: consumer.Config{
-			Transport: transport, Addr: w.addr(), Topic: Topic, Group: Group, ClientID: "test",
+			Transport: x.transport, Addr: w.addr(), Topic: Topic, Group: Group, ClientID: "test",
 			SessionTimeout: 45 * time.Second, RebalanceTimeout: 60 * time.Second, RequestTimeout: 5 * time.Second, Lease: 15 * time.Second,
 			CommitEvery: time.Second, MaxEvents: 50_000, MaxBytes: 64 << 20, Fresh: true, Log: log,
 		},
@@ -176,10 +181,10 @@ func (w *World) defaults(transport *kafka.Transport, link *Link) relay.Config {
 		Sender: sender.Config{
 			Endpoints: []string{"http://" + apiAddr}, AppKey: key, AppSecret: secret, RequestTimeout: 5 * time.Second,
 			RetryInitial: 200 * time.Millisecond, RetryMax: 30 * time.Second, GiveUpAfter: 5 * time.Minute,
-			MaxInFlight: 64, Dial: link.Dial, Log: log,
+			MaxInFlight: 64, Dial: x.API.Dial, Log: log,
 		},
 		DeadLetter: deadletter.Config{
-			Transport: transport, Addr: w.addr(), Topic: Letters, SourceTopic: Topic, Group: Group,
+			Transport: x.transport, Addr: w.addr(), Topic: Letters, SourceTopic: Topic, Group: Group,
 			RequestTimeout: 5 * time.Second, RetryInitial: 200 * time.Millisecond, RetryMax: 30 * time.Second, Log: log,
 		},
 		DrainTimeout: 20 * time.Second,
@@ -199,7 +204,8 @@ func (x *Worker) Stop() error {
 // Kill ends the worker as kill -9 would: from now on nothing it does reaches anybody.
 func (x *Worker) Kill() {
 	x.once.Do(func() {
-		x.Link.Cut()
+		x.Kafka.Cut()
+		x.API.Cut()
 		x.Relay.Kill()
 		x.end()
 		x.stop()
@@ -208,8 +214,9 @@ func (x *Worker) Kill() {
 
 func (x *Worker) end() {
 	x.out = <-x.err
-	x.Link.Cut()
-	x.kafka.CloseIdleConnections()
+	x.Kafka.Cut()
+	x.API.Cut()
+	x.transport.CloseIdleConnections()
 }
 
 // Ended is what Run returned, if it has.
