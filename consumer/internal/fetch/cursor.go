@@ -86,15 +86,14 @@ func (c *Cursor) open() (ok bool, err error) {
 	if c.head, err = readHead(batch); err != nil {
 		return false, fmt.Errorf("batch at %d: %w", c.position, err)
 	}
-	if c.head.base < c.position && c.head.last < c.position {
-		// Wholly before what was asked for, or a batch twice. It may still tell that a transaction ended.
-		return true, c.mark()
+	if err := c.mark(); err != nil {
+		return false, err
+	}
+	if c.head.last < c.position {
+		return true, nil // wholly before what was asked for
 	}
 	if c.head.base < c.position && c.position > c.wanted {
 		return false, fmt.Errorf("%w: base %d after offset %d", errDamaged, c.head.base, c.position-1)
-	}
-	if err := c.mark(); err != nil {
-		return false, err
 	}
 	if c.head.has(control) || c.isAborted() || c.head.count == 0 {
 		c.position = c.head.last + 1

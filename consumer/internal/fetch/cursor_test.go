@@ -130,7 +130,7 @@ func TestAbortedTransactionsAreLeftOut(t *testing.T) {
 }
 
 func TestALargeRecordIsPassedOver(t *testing.T) {
-	const size = 8 << 20
+	const size = 1 << 20
 	large := make([]byte, size)
 	for _, codec := range codecs {
 		t.Run(codec.String(), func(t *testing.T) {

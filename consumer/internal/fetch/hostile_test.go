@@ -125,10 +125,11 @@ func TestSizesThatLieTakeNoMemory(t *testing.T) {
 }
 
 func TestABatchIsNeverExpandedAsAWhole(t *testing.T) {
-	// Records of 1 MiB of zeros each, which compress to nearly nothing, all above the limit.
+	// Records of 1 MiB of zeros each, which compress to nearly nothing, all above the limit. A decoder may
+	// keep a window of 8 MiB.
 	var b built
 	b.producer = -1
-	for i := range 64 {
+	for i := range 32 {
 		b.records = append(b.records, builtRecord{delta: int32(i), value: make([]byte, 1<<20)})
 	}
 	for _, codec := range codecs[1:] {
@@ -147,7 +148,7 @@ func TestABatchIsNeverExpandedAsAWhole(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		if n != 64 || took > 24<<20 {
+		if n != 32 || took > 12<<20 {
 			t.Errorf("%v: %d records took %d bytes", codec, n, took)
 		}
 	}
@@ -167,19 +168,44 @@ func TestManyEmptyHeadersAreOversize(t *testing.T) {
 	}
 }
 
-func TestAWindowOfTheLargestLevelIsRead(t *testing.T) {
-	var b built
-	b.records = []builtRecord{{value: []byte("far")}}
-	raw := b.records[0].encode(nil)
-	var to bytes.Buffer
-	w, err := zstd.NewWriter(&to, zstd.WithWindowSize(maxZstdWindow))
-	if err != nil {
-		t.Fatal(err)
+func TestZstdWindows(t *testing.T) {
+	raw := (&builtRecord{value: []byte("far")}).encode(nil)
+	for log, allowed := range map[byte]bool{20: true, 27: true, 28: false, 41: false} {
+		frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, byte(1 | len(raw)<<3), 0, 0} // one raw block
+		c := cursor(set(built{producer: -1, attributes: int16(compress.Zstd), count: 1, raw: append(frame, raw...)}), 0)
+		if allowed {
+			expect(t, c, 1, "far")
+			continue
+		}
+		_, err := drain(c)
+		wantError(t, err, zstd.ErrWindowSizeExceeded)
 	}
-	w.Write(raw)
-	w.Flush() // the size isn't known when the head is written, so it names the window
-	w.Close()
-	expect(t, cursor(set(built{producer: -1, attributes: int16(compress.Zstd), count: 1, raw: to.Bytes()}), 0), 1, "far")
+}
+
+func TestAnOversizeRecordThatLies(t *testing.T) {
+	const size = 100_000
+	for name, in := range map[string][]byte{
+		"key":       varints(0, 0, size),
+		"huge key":  varints(0, 0, 1<<62),
+		"null key?": varints(0, 0, -2),
+		"value":     varints(0, 0, -1, size+1),
+		"no value":  varints(0, 0, -1, -2),
+	} {
+		raw := append(append(varints(size), 0), in...)
+		raw = append(raw, make([]byte, 3*size)...)
+		c := cursor(set(built{producer: -1, count: 1, raw: raw}), 0)
+		c.limit = 1 << 10
+		if _, err := drain(c); err == nil || c.Position() != 0 {
+			t.Errorf("%s: %v, position %d", name, err, c.Position())
+		}
+	}
+}
+
+func TestBatchesGoForward(t *testing.T) {
+	c := cursor(set(values(0, "a", "b", "c"), values(1, "x", "y", "z")), 0)
+	_, err := drain(c)
+	wantError(t, err, errDamaged)
+	expect(t, cursor(set(values(0, "a", "b"), values(0, "a", "b"), values(2, "c")), 0), 3, "a", "b", "c")
 }
 
 // answer is the body of a Fetch answer, version 11.

@@ -32,7 +32,7 @@ func TestHugeGapsCostNothing(t *testing.T) {
 	admit(t, x, 10, 20, far)
 	settle(t, x, 20)
 	c := x.Commit(t0, 0, false)
-	if m := next(t, c); len(m.Settled) != 1 || m.Settled[0].From != 11 || c.SentTo != far+1 {
+	if m := next(t, c); len(m.Settled) != 1 || m.Settled[0] != (Run{11, 21}) || c.SentTo != far+1 {
 		t.Fatalf("commit %+v", c)
 	}
 	x.Acked()
