@@ -1,8 +1,9 @@
 package event
 
 import (
-	"encoding/json"
-	"net/url"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,43 +22,6 @@ func mustDecode(t testing.TB, value string) *Event {
 	return e
 }
 
-const whole = `{"roomid":"4711","fromAccid":"ann","msgId":"m-1","msgType":100,"attach":{"a" : [1, "é"]},"ext":"x\"y\\z\u0000","subType":3,"resendFlag":1,` +
-	`"ignoreMute":false,"useYidun":0,"bid":"","env":"a b&c","unknown":{"deep":[1]}}`
-
-func TestEveryFieldReachesTheBody(t *testing.T) {
-	e := mustDecode(t, whole)
-	form, err := url.ParseQuery(string(AppendBody(nil, []*Event{e, e})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for k, want := range map[string]string{"roomid": "4711", "fromAccid": "ann", "ignoreMute": "false", "useYidun": "0", "bid": "", "env": "a b&c"} {
-		if got, ok := form[k]; !ok || got[0] != want {
-			t.Errorf("%s = %v, want %q", k, got, want)
-		}
-	}
-	if len(form) != 7 {
-		t.Errorf("form %v: want nothing but what is known", form)
-	}
-	var list []map[string]any
-	if err := json.Unmarshal([]byte(form.Get("msgList")), &list); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]any{"attach": `{"a":[1,"é"]}`, "ext": "x\"y\\z\x00", "msgId": "m-1", "msgType": 100., "subType": 3., "resendFlag": 1.}
-	for _, m := range list {
-		if len(m) != len(want) {
-			t.Errorf("message %v, want %v", m, want)
-		}
-		for k, v := range want {
-			if m[k] != v {
-				t.Errorf("%s = %v, want %v", k, m[k], v)
-			}
-		}
-	}
-	if n := e.EnvelopeBytes() + 2*e.MessageBytes() + SeparatorBytes; n != len(AppendBody(nil, []*Event{e, e})) {
-		t.Errorf("counted %d bytes, encoded %d", n, len(AppendBody(nil, []*Event{e, e})))
-	}
-}
-
 func with(member string) string {
 	return `{"roomid":1,"fromAccid":"a","msgId":"m","msgType":0,` + member + `}`
 }
@@ -66,11 +30,15 @@ func TestWhatIsRefusedIsNamed(t *testing.T) {
 	long := strings.Repeat("x", 5001)
 	for value, want := range map[string]string{
 		``:                             "event: is empty",
+		" \n":                          "event: is empty",
 		`null`:                         "no JSON object",
 		`[]`:                           "no JSON object",
 		`{`:                            "ends in the middle",
 		`{}`:                           "roomid: is missing",
 		`nope`:                         "no valid JSON",
+		`{"roomid":1`:                  "ends in the middle",
+		`{"roomid":1,"room\u0069d":2}`: "name twice",
+		`{"x":{"y":1,"y":1}}`:          "name twice",
 		`{} {}`:                        "more text after",
 		`{"roomid":1,"roomid":2}`:      "name twice",
 		`{"roomid":1}`:                 "fromAccid: is missing",
@@ -84,6 +52,7 @@ func TestWhatIsRefusedIsNamed(t *testing.T) {
 		`{"fromAccid":""}`:                              "fromAccid: is empty",
 		`{"fromAccid":7}`:                               "fromAccid: is 7, want a string",
 		`{"msgId":""}`:                                  "msgId: is empty",
+		`{"msgType":77,"roomid":null}`:                  "msgType: is 77", // the first mistake
 		`{"msgType":5}`:                                 "msgType: is 5",
 		`{"msgType":"0"}`:                               "msgType: is a string",
 		with(`"attach":[1]`):                            "attach: is an array",
@@ -99,7 +68,6 @@ func TestWhatIsRefusedIsNamed(t *testing.T) {
 		with(`"antispamCustom":"` + long + `"`):         "antispamCustom: has 5001",
 		with(`"x":"` + "\xff" + `"`):                    "no valid JSON",
 		with(`"x":"\ud800"`):                            "no valid JSON",
-		with(`"x":` + strings.Repeat("[", 20000)):       "no valid JSON",
 	} {
 		_, err := decode(t, value)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -123,27 +91,113 @@ func TestCharactersAreUTF16Units(t *testing.T) {
 	mustDecode(t, with(`"attach":"`+strings.Repeat("€", 4096)+`"`))
 }
 
-func TestOnlyResendFlagChangesInALetter(t *testing.T) {
-	for value, want := range map[string]string{
-		with(`"resendFlag":0`):             with(`"resendFlag":1`),
-		with(`"resendFlag": 0 , "x" : 1 `): with(`"resendFlag": 1 , "x" : 1 `),
-		with(`"resendFlag":1`):             with(`"resendFlag":1`),
-		with(`"x":{"resendFlag":0}`):       with(`"x":{"resendFlag":0},"resendFlag":1`),
-		with(`"resend\u0046lag":0`):        with(`"resend\u0046lag":1`),
-		" " + with(`"x":1 `) + "\n":        " " + with(`"x":1 ,"resendFlag":1`) + "\n",
-	} {
-		if got := string(WithResendFlag([]byte(value))); got != want {
-			t.Errorf("%s\n got %s\nwant %s", value, got, want)
+func TestEveryTypeOfMessageIsTaken(t *testing.T) {
+	for n := range 200 {
+		e, err := decode(t, fmt.Sprintf(`{"roomid":1,"fromAccid":"a","msgId":"m","msgType":%d}`, n))
+		want := slices.Contains([]int{0, 1, 2, 3, 4, 6, 10, 100}, n)
+		if (err == nil) != want {
+			t.Errorf("msgType %d: %v, want taken = %v", n, err, want)
 		}
-		if e := mustDecode(t, want); e.Resend != 1 || e.Flag != 1 {
-			t.Errorf("%s: flag %d", want, e.Flag)
+		if want && e.Type != n {
+			t.Errorf("msgType %d read as %d", n, e.Type)
 		}
 	}
 }
 
-func TestAValueLargerThanTheBufferIsInvalid(t *testing.T) {
-	if _, err := Decode(Record{Value: []byte{}, Oversize: 1 << 30}); err == nil || !strings.Contains(err.Error(), "1073741824") {
-		t.Errorf("%v, want an error with the size", err)
+func TestARoomIsAnyIntegerOf64Bits(t *testing.T) {
+	for text, want := range map[string]int64{
+		`1`: 1, `"1"`: 1, `"0042"`: 42, `-7`: -7, `"-7"`: -7, `0`: 0,
+		`9223372036854775807`: 1<<63 - 1, `"9223372036854775807"`: 1<<63 - 1, `"\u0031"`: 1,
+	} {
+		e := mustDecode(t, `{"roomid":`+text+`,"fromAccid":"a","msgId":"m","msgType":0}`)
+		if e.Room != want {
+			t.Errorf("roomid %s read as %d", text, e.Room)
+		}
+	}
+	for _, text := range []string{`""`, `"-"`, `"+1"`, `" 1"`, `"1_0"`, `"0x1"`, `1.0`, `1e2`, `"9223372036854775808"`, `true`, `[1]`, `{}`} {
+		e, err := decode(t, `{"roomid":`+text+`,"fromAccid":"a","msgId":"m","msgType":0}`)
+		if err == nil || e.Room != 0 {
+			t.Errorf("roomid %s: taken as %d", text, e.Room)
+		}
+	}
+}
+
+// Each option at the edge of what the page allows, and one beyond.
+func TestOptionsAreHeldToThePage(t *testing.T) {
+	x := func(n int) string { return `"` + strings.Repeat("x", n) + `"` }
+	for name, c := range map[string]struct{ taken, refused []string }{
+		"ignoreMute":                     {[]string{"true", "false"}, []string{`"true"`, "1", "null"}},
+		"skipHistory":                    {[]string{"0", "1"}, []string{"2", "-1", "true", `"1"`, "1.0", "null"}},
+		"route":                          {[]string{"0", "1"}, []string{"2", "-1"}},
+		"abandonRatio":                   {[]string{"0", "9999"}, []string{"10000", "-1"}},
+		"highPriority":                   {[]string{"true", "false"}, []string{"0"}},
+		"needHighPriorityMsgResend":      {[]string{"true", "false"}, []string{"0"}},
+		"useYidun":                       {[]string{"0"}, []string{"1", "-1", "false"}},
+		"yidunAntiCheating":              {[]string{`""`, x(1024)}, []string{x(1025), "{}"}},
+		"yidunAntiSpamExt":               {[]string{`""`, x(1024)}, []string{x(1025), "{}"}},
+		"bid":                            {[]string{`""`, x(20000)}, []string{"1"}},
+		"antispam":                       {[]string{"true", "false"}, []string{"0"}},
+		"notifyTargetTags":               {[]string{`""`, x(128)}, []string{x(129), "[]"}},
+		"antispamCustom":                 {[]string{`""`, x(5000)}, []string{x(5001), "{}"}},
+		"env":                            {[]string{`""`, x(32)}, []string{x(33), "null"}},
+		"chatMsgPriority":                {[]string{"0", "3"}, []string{"4", "-1"}},
+		"forbiddenIfHighPriorityMsgFreq": {[]string{"0", "1"}, []string{"2", "-1"}},
+	} {
+		for _, v := range c.taken {
+			if e := mustDecode(t, with(`"`+name+`":`+v)); !strings.HasPrefix(e.Options, name+"=") {
+				t.Errorf("%s %.20s: options are %.40q", name, v, e.Options)
+			}
+		}
+		for _, v := range c.refused {
+			_, err := decode(t, with(`"`+name+`":`+v))
+			if i, ok := errors.AsType[*Invalid](err); !ok || i.Field != name {
+				t.Errorf("%s %.20s: %v, want it refused by name", name, v, err)
+			}
+		}
+	}
+}
+
+func TestNamesAreCaseSensitive(t *testing.T) {
+	if _, err := decode(t, `{"roomId":1,"fromAccid":"a","msgId":"m","msgType":0}`); err == nil {
+		t.Error("roomId was taken for roomid")
+	}
+	if e := mustDecode(t, with(`"Attach":"x","ignoremute":true`)); e.HasAttach || e.Options != "" {
+		t.Errorf("names of other case were taken: %+v", e)
+	}
+}
+
+func TestAnEmptyStringIsNotAnAbsentOne(t *testing.T) {
+	if e := mustDecode(t, with(`"attach":"","ext":""`)); !e.HasAttach || !e.HasExt {
+		t.Error("an empty string was taken for an absent one")
+	}
+	if e := mustDecode(t, with(`"x":1`)); e.HasAttach || e.HasExt {
+		t.Error("an absent string was taken for an empty one")
+	}
+}
+
+func TestARecordInDoubtIsFlagged(t *testing.T) {
+	value := []byte(with(`"resendFlag":0`))
+	e, err := Decode(Record{Value: value, InDoubt: true})
+	if err != nil || e.Resend != 0 || e.Flag != 1 {
+		t.Errorf("in doubt: resend %d, flag %d, %v", e.Resend, e.Flag, err)
+	}
+	if e := mustDecode(t, string(value)); e.Flag != 0 {
+		t.Errorf("not in doubt: flag %d", e.Flag)
+	}
+}
+
+func TestAProblemRepeatsNoContent(t *testing.T) {
+	secret := strings.Repeat("secret", 1000)
+	for _, value := range []string{
+		secret, `"` + secret + `"`, `{"` + secret + `":`, `{"` + secret + `":1,"` + secret + `":1}`, `{"x":"` + secret + "\xff", `{"x":` + secret,
+		`{"roomid":"` + secret + `"}`, `{"msgType":"` + secret + `"}`, with(`"attach":"` + secret + `"`), with(`"ext":{"` + secret + `":"` + secret + `"}`),
+		with(`"ext":["` + secret + `"]`), with(`"env":"` + secret + `"`), with(`"ignoreMute":"` + secret + `"`),
+		with(`"subType":` + strings.Repeat("9", 1000)), `{"roomid":` + strings.Repeat("9", 1000) + `}`,
+	} {
+		_, err := decode(t, value)
+		if err == nil || len(err.Error()) > 150 || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%.40s: %v", value, err)
+		}
 	}
 }
 
@@ -155,17 +209,5 @@ func BenchmarkDecode(b *testing.B) {
 		if _, err := Decode(Record{Value: value}); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-func BenchmarkAppendBody(b *testing.B) {
-	var batch []*Event
-	for range 10 {
-		batch = append(batch, mustDecode(b, `{"roomid":700054,"fromAccid":"gianluca","msgId":"2006-06-05-00664","msgType":0,"attach":"kasumix are you on line? I have a question about it"}`))
-	}
-	var dst []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		dst = AppendBody(dst[:0], batch)
 	}
 }

@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,7 +35,7 @@ func (d *decoding) member(name string, value []byte) (err error) {
 		d.HasExt = true
 		d.Ext, err = d.content(name, value)
 	case "subType":
-		d.SubType, err = integer(name, value, 1, 1<<31-1)
+		d.SubType, err = integer(name, value, 1, 1<<31-1) // the page: Integer, greater than 0
 	case "resendFlag":
 		var flag int64
 		flag, err = integer(name, value, 0, 1)
@@ -59,7 +60,7 @@ func (d *decoding) room(value []byte) (int64, error) {
 	return n, nil
 }
 
-// decimal says whether s is digits with at most a minus sign before them: ParseInt takes more than that.
+// decimal leaves out the one thing that ParseInt takes in base 10 and JSON doesn't know: a plus sign.
 func decimal(s string) bool {
 	return s != "" && s[0] != '+'
 }
@@ -98,11 +99,16 @@ func (d *decoding) content(field string, value []byte) (string, error) {
 		if err := v.Compact(); err != nil {
 			return "", invalid(field, "can't be compacted")
 		}
-		s = share(v)
+		if s = share(v); len(v) < len(value) {
+			s = strings.Clone(s) // or a little text would hold the memory of whatever space was in it
+		}
 	default:
 		return "", invalid(field, "is %s, want a string or an object", kind(value))
 	}
-	return s, limit(field, s, contentLimit)
+	if err := limit(field, s, contentLimit); err != nil {
+		return "", err // without s: a refused event holds no memory beyond its record
+	}
+	return s, nil
 }
 
 // limit checks a length in UTF-16 units.

@@ -2,8 +2,8 @@ package event
 
 import "fmt"
 
-// Invalid is why an event can't be sent as it is. Its text is for the producer; it names the field and
-// never repeats what the event says.
+// Invalid is why an event can't be sent as it is. Its text is for the producer: it names the field, and of
+// what the event says it repeats at most a number of 20 characters.
 type Invalid struct {
 	Field   string // "" where the value as a whole is at fault
 	Problem string

@@ -7,7 +7,8 @@ import (
 )
 
 // WithResendFlag gives the bytes of an event that Decode accepted with only its resendFlag set to 1: in
-// place where there is one, or as a last member. The given bytes stay as they are.
+// place where there is one, or as a last member. The given bytes stay as they are. Of anything that isn't a
+// JSON object it gives a copy.
 func WithResendFlag(value []byte) []byte {
 	at, end := resendFlag(value)
 	if at < 0 {
@@ -54,6 +55,6 @@ func resendFlag(value []byte) (at, end int) {
 	if _, err := d.ReadToken(); err != nil {
 		return -1, -1
 	}
-	close := int(d.InputOffset()) - 1
-	return close, close
+	brace := int(d.InputOffset()) - 1
+	return brace, brace
 }
