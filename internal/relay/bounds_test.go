@@ -113,8 +113,7 @@ func TestI9_OneRoomInTroubleDoesNotSlowTheOthers(t *testing.T) {
 			}
 			begun := time.Now()
 			w.Start(nil)
-			healthy := func() (n int) { return len(w.Shown(0)) - len(w.Shown(1)) }
-			w.Await("the healthy rooms are through", 10*time.Minute, func() bool { return healthy() == 40*200 })
+			w.Await("the healthy rooms are through", 10*time.Minute, func() bool { return w.Sim.Stats().Shown == 40*200 })
 			took = time.Since(begun)
 		})
 		return took

@@ -227,16 +227,16 @@ func TestI4_EveryEventEndsDeliveredOrAsALetter(t *testing.T) {
 		n := 0
 		w.Intercept(func(r world.Request) world.Reaction {
 			n++
+			for _, id := range r.IDs {
+				if strings.HasSuffix(id, "-refused") {
+					return world.Whole(403, "no") // the whole request: its messages go one by one
+				}
+			}
 			switch {
 			case n%5 == 1:
 				return world.Reaction{Reset: true, Take: n%2 == 0}
 			case n%5 == 2:
 				return world.Reaction{Status: 502, Body: "<html>bad gateway</html>"}
-			}
-			for _, id := range r.IDs {
-				if strings.HasSuffix(id, "-refused") {
-					return world.Whole(403, "no") // the whole request: its messages go one by one
-				}
 			}
 			return world.Reaction{}
 		})

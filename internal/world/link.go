@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -26,7 +27,7 @@ func newLink(dial func(context.Context, string, string) (net.Conn, error)) *Link
 
 // Dial connects through the link.
 func (l *Link) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	if err := l.pass(ctx.Done()); err != nil {
+	if err := l.pass(ctx.Done(), nil); err != nil {
 		return nil, err
 	}
 	c, err := l.dial(ctx, network, addr)
@@ -39,7 +40,7 @@ func (l *Link) Dial(ctx context.Context, network, addr string) (net.Conn, error)
 		_ = c.Close()
 		return nil, errCut
 	}
-	x := &conn{Conn: c, link: l}
+	x := &conn{Conn: c, link: l, closed: make(chan struct{})}
 	l.conns[x] = struct{}{}
 	return x, nil
 }
@@ -90,8 +91,8 @@ func (l *Link) release() {
 	}
 }
 
-// pass waits while the link is frozen.
-func (l *Link) pass(done <-chan struct{}) error {
+// pass waits while the link is frozen, but not beyond a deadline or the end of the connection.
+func (l *Link) pass(done, closed <-chan struct{}) error {
 	l.mu.Lock()
 	thaw, cut := l.thaw, l.cut
 	l.mu.Unlock()
@@ -103,9 +104,11 @@ func (l *Link) pass(done <-chan struct{}) error {
 	}
 	select {
 	case <-thaw:
-		return l.pass(done)
+		return l.pass(done, closed)
 	case <-done:
-		return context.DeadlineExceeded
+		return os.ErrDeadlineExceeded
+	case <-closed:
+		return net.ErrClosed
 	}
 }
 
@@ -113,7 +116,9 @@ func (l *Link) pass(done <-chan struct{}) error {
 // after it: what the other side sent meanwhile isn't lost.
 type conn struct {
 	net.Conn
-	link *Link
+	link   *Link
+	closed chan struct{}
+	once   sync.Once // of closed
 
 	mu       sync.Mutex // guards deadline
 	deadline time.Time
@@ -144,7 +149,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	done, cancel := c.expired()
 	defer cancel()
-	if err := c.link.pass(done); err != nil {
+	if err := c.link.pass(done, c.closed); err != nil {
 		return 0, err
 	}
 	return n, nil
@@ -153,13 +158,14 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Write(p []byte) (int, error) {
 	done, cancel := c.expired()
 	defer cancel()
-	if err := c.link.pass(done); err != nil {
+	if err := c.link.pass(done, c.closed); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
 }
 
 func (c *conn) Close() error {
+	c.once.Do(func() { close(c.closed) })
 	c.link.mu.Lock()
 	delete(c.link.conns, c)
 	c.link.mu.Unlock()
