@@ -22,35 +22,34 @@ type act struct {
 	once   bool                      // not again when the acts are gone through once more
 }
 
-// programme is all acts in their order. Together they take a little longer than made chat does.
+// programme is all acts in their order. Together they take a little longer than made chat does, so that
+// the last ones come upon a backlog.
 //
 // Messages that are left out of both lists are taken here. Those that aren't may rightly be shown after
 // the ones that shared their call, which the audit couldn't tell from a swap.
 func (s *stage) programme() []act {
 	hot := []int64{s.cast.hot}
 	return []act{
-		{name: "all is well", length: 1500 * time.Millisecond},
-		{name: "answers are slow", length: 2 * time.Second, rules: []imsim.Rule{
+		{name: "all is well", length: time.Second},
+		{name: "answers are slow", length: 1500 * time.Millisecond, rules: []imsim.Rule{
 			{Do: imsim.DoLatency, Latency: imsim.Latency{P50: 60 * time.Millisecond, P99: 600 * time.Millisecond, Spike: 3 * time.Second, SpikeShare: 0.01}},
 			{Do: imsim.DoSlow, Chance: 0.05, Delay: 300 * time.Millisecond},
 		}},
-		{name: "the API is busy, gateways answer for it", length: 2 * time.Second, rules: []imsim.Rule{
+		{name: "the API is busy, gateways answer for it", length: 1500 * time.Millisecond, rules: []imsim.Rule{
 			{Do: imsim.DoCode, Code: 503, Chance: 0.05},
 			{Do: imsim.DoCode, Code: 500, Chance: 0.03, Taken: true},
 			{Do: imsim.DoStatus, Status: 502, Chance: 0.05},
 			{Do: imsim.DoStatus, Status: 503, RetryAfter: "1", Chance: 0.02},
 		}},
-		{name: "connections are cut before, after and amid the answer", length: 2 * time.Second, rules: []imsim.Rule{
+		{name: "connections are cut", length: 2 * time.Second, rules: []imsim.Rule{
 			{Name: "cut before", Do: imsim.DoReset, Chance: 0.05},
 			{Name: "cut after", Do: imsim.DoReset, Taken: true, Chance: 0.05},
 			{Name: "cut amid", Do: imsim.DoHalf, Taken: true, Chance: 0.05},
 		}},
-		// From here the API's penalty of 10 s runs, and Kafka has its troubles meanwhile.
-		{name: "the quota is exceeded", length: 2 * time.Second, once: true, rules: []imsim.Rule{{Do: imsim.DoCode, Code: 416, Count: 1}}},
-		{name: "brokers move", length: 2 * time.Second, begin: moveBrokers},
-		{name: "the dead-letter topic can't be written", length: 3 * time.Second, begin: closeLetterTopic},
-		{name: "one room is in trouble", length: 3 * time.Second, rules: []imsim.Rule{{Do: imsim.DoCode, Code: 503, Rooms: hot}}},
-		{name: "the API is down", length: 3 * time.Second, begin: closeAPI, rules: []imsim.Rule{
+		{name: "the dead-letter topic is read-only", length: 2 * time.Second, begin: closeLetterTopic},
+		{name: "one room is in trouble", length: 2 * time.Second, rules: []imsim.Rule{{Do: imsim.DoCode, Code: 503, Rooms: hot}}},
+		{name: "brokers move", length: 1500 * time.Millisecond, begin: moveBrokers},
+		{name: "the API is down", length: 2500 * time.Millisecond, begin: closeAPI, rules: []imsim.Rule{
 			{Name: "down", Do: imsim.DoReset, Chance: 0.5},
 			{Name: "gateway only", Do: imsim.DoStatus, Status: 503},
 		}},
@@ -63,6 +62,8 @@ func (s *stage) programme() []act {
 			{Do: imsim.DoNoSuccess, Chance: 0.2},
 			{Do: imsim.DoLeaveOut, Taken: true, Chance: 0.2, Share: 0.3},
 		}},
+		// The API's penalty: whoever calls again before it is over only sees 416.
+		{name: "the quota is exceeded", length: 10 * time.Second, once: true, rules: []imsim.Rule{{Do: imsim.DoCode, Code: 416, Count: 1}}},
 	}
 }
 
@@ -71,7 +72,7 @@ type cast struct {
 	closed, hot int64
 }
 
-// castOf picks the most frequent room of the first lines, and one of middling frequency.
+// castOf picks the most frequent room of the first lines, and a quiet one.
 func castOf(lines []chat.Line) cast {
 	counts := map[int64]int{}
 	for _, l := range lines {
@@ -83,7 +84,7 @@ func castOf(lines []chat.Line) cast {
 	if len(rooms) < 3 {
 		return cast{} // no part to play: with so few rooms a closed one would be all there is
 	}
-	return cast{hot: rooms[0], closed: rooms[len(rooms)/2]}
+	return cast{hot: rooms[0], closed: rooms[len(rooms)*3/4]}
 }
 
 // moderation and poison pick their messages by msgId, for good and over all acts.
@@ -118,16 +119,32 @@ func (s *stage) play(ctx context.Context) {
 				continue
 			}
 			end := s.enter(a)
-			err := sleep(ctx, a.length)
+			err := s.last(ctx, a.length)
 			end()
-			if err != nil || s.producer.done.Load() && s.settledShare() > 0.95 {
+			if err != nil || s.doneShare() > 0.95 {
 				return
 			}
 		}
-		if s.producer.done.Load() && s.settledShare() > 0.8 {
+		if s.doneShare() > 0.5 {
 			return
 		}
 	}
+}
+
+// last lets an act last its length. Once everything is published it is over sooner if much gets done in
+// it: a backlog that is worked off at full speed should see the acts to come too.
+func (s *stage) last(ctx context.Context, length time.Duration) error {
+	const much = 1. / 12 // of all: there are ten acts
+	until, before := time.Now().Add(length), s.doneShare()
+	for time.Now().Before(until) {
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+		if s.producer.done.Load() && s.doneShare() > before+much {
+			return nil
+		}
+	}
+	return nil
 }
 
 // enter begins an act.

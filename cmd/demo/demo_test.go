@@ -59,7 +59,7 @@ func TestACutWireReachesNobody(t *testing.T) {
 	}
 }
 
-func TestTheCastIsTheHottestRoomAndAMiddlingOne(t *testing.T) {
+func TestTheCastIsTheHottestRoomAndAQuietOne(t *testing.T) {
 	var lines []chat.Line
 	for room, n := range map[int64]int{1: 9, 2: 5, 3: 1} {
 		for range n {
@@ -69,7 +69,7 @@ func TestTheCastIsTheHottestRoomAndAMiddlingOne(t *testing.T) {
 	for range 50 {
 		lines = append(lines, chat.Line{Room: 4})
 	}
-	if got, want := castOf(lines), (cast{hot: 1, closed: 2}); got != want {
+	if got, want := castOf(lines), (cast{hot: 1, closed: 3}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := castOf(lines[:1]); got != (cast{}) {
@@ -97,6 +97,20 @@ func TestTheJSONHasTheNamesThatScriptsRead(t *testing.T) {
 	}
 	if n := len(got["violations"].([]any)); n != told {
 		t.Errorf("%d violations are told, want %d", n, told)
+	}
+}
+
+func TestWhatAnInterruptedRunLeavesIsNotLost(t *testing.T) {
+	r := &report{Result: audit.Result{Published: 3, Delivered: 1, Lost: 2, Violations: []audit.Violation{
+		{Kind: audit.Lost}, {Kind: audit.Swapped}, {Kind: audit.Lost},
+	}}}
+	r.interrupt()
+	if r.Lost != 0 || r.Unsettled != 2 || len(r.Violations) != 1 || r.Violations[0].Kind != audit.Swapped {
+		t.Errorf("%+v", r)
+	}
+	var text bytes.Buffer
+	if err := r.writeText(&text); err != nil || !strings.Contains(text.String(), "still in Kafka") {
+		t.Errorf("%v: %s", err, text.String())
 	}
 }
 

@@ -25,6 +25,7 @@ func (s *stage) sample() sample {
 type inside struct {
 	waiting, inFlight, troubled int
 	states                      []string
+	idle                        []string // those of workers that can't do their work, and why
 }
 
 func (s *stage) inside() (in inside, news string) {
@@ -34,11 +35,12 @@ func (s *stage) inside() (in inside, news string) {
 		in.waiting += stats.Batcher.Events
 		in.inFlight += stats.Batcher.InFlight
 		in.troubled += stats.Batcher.Troubled
-		state := "works"
+		state := w.name + " works"
 		if err := w.relay.Ready(); err != nil {
-			state = err.Error()
+			state = w.name + ": " + err.Error()
+			in.idle = append(in.idle, state)
 		}
-		in.states = append(in.states, w.name+" "+state)
+		in.states = append(in.states, state)
 	}
 	return in, news
 }
@@ -48,7 +50,7 @@ func (s *stage) frame(now, was sample) []string {
 	in, news := s.inside()
 	verdicts, reasons := s.tally.read()
 	lines := []string{
-		fmt.Sprintf("roomrelay demo  %s  %s", short(now.at.Sub(s.began)), s.actName()),
+		strings.TrimSpace("roomrelay demo  " + short(now.at.Sub(s.began)) + "  " + s.actName()),
 		row("published", grouped(now.published)+s.ofTotal(), rate(now.published, was.published, now, was)),
 		row("delivered", grouped(now.shown), rate(now.shown, was.shown, now, was)),
 		row("letters", grouped(s.tally.letters.Load()), reasons),
@@ -90,8 +92,10 @@ func (s *stage) brief(now, was sample) string {
 	line := fmt.Sprintf("%s published %d delivered %d letters %d calls %d (%s, %.1f messages each) held %d",
 		short(now.at.Sub(s.began)), now.published, now.shown, s.tally.letters.Load(), now.calls,
 		rate(now.calls, was.calls, now, was), ratio(now.sent, now.calls), in.waiting)
-	if name := s.actName(); name != "" {
-		line += "  " + name
+	for _, more := range append([]string{s.actName()}, in.idle...) {
+		if more != "" {
+			line += "  " + more
+		}
 	}
 	return line
 }

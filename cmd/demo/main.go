@@ -99,7 +99,8 @@ func perform(ctx context.Context, o *options, stderr *os.File) (*report, error) 
 		return nil, errors.Join(failed, err)
 	}
 	if ctx.Err() != nil {
-		r.Interrupted, failed = true, nil
+		r.interrupt()
+		failed = nil
 	}
 	return r, failed
 }
@@ -126,9 +127,9 @@ func source(o *options) (iter.Seq2[chat.Line, error], func(), error) {
 	return limited(chat.Read(file), o.events), func() { _ = file.Close() }, nil
 }
 
-// madeRate is how many events a second of made chat are published at --speed 1: what the quota of 90 calls
-// a second allows at 4 messages a call, less some room to catch up after faults.
-const madeRate = 250
+// madeRate is how many events a second of made chat are published at --speed 1: about what the quota of 90
+// calls a second allows while lanes are short, so that they fill a little and catch up soon after faults.
+const madeRate = 200
 
 // limited is the first n lines; 0: all. Lines that hold no event are published too: that they become
 // letters is a part of what is to be seen.

@@ -58,9 +58,9 @@ func parse(args []string, out io.Writer) (*options, error) {
 	f.BoolVar(&o.faults, "faults", false, "let the API, the brokers and the dead-letter topic misbehave, in acts")
 	f.IntVar(&o.workers, "workers", 1, "workers in the group; if more than 1 they come, stop and are killed during the run")
 	f.StringVar(&o.input, "input", "", "`FILE` of events to publish (NDJSON, plain or .gz); default: made chat")
-	f.IntVar(&o.events, "events", 0, "events to publish; default 5000 of made chat, or all of --input")
-	f.IntVar(&o.rooms, "rooms", 40, "rooms of made chat")
-	f.IntVar(&o.senders, "senders", 400, "senders of made chat")
+	f.IntVar(&o.events, "events", 0, "events to publish; default 3000 of made chat, or all of --input")
+	f.IntVar(&o.rooms, "rooms", 30, "rooms of made chat")
+	f.IntVar(&o.senders, "senders", 150, "senders of made chat")
 	f.Float64Var(&o.speed, "speed", 1, "times real time at which events are published; 0: as fast as possible")
 	f.Float64Var(&o.rate, "rate", 90, "calls a second that all workers together may make; 0: no quota")
 	f.StringVar(&ordering, "ordering", "sender", "whose order is kept: sender or room")
@@ -84,7 +84,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 		return nil, err
 	}
 	if o.events == 0 && o.input == "" {
-		o.events = 5000
+		o.events = 3000
 	}
 	return o, o.check()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"roomrelay/batcher"
@@ -18,9 +19,16 @@ type report struct {
 	APICalls        int64   `json:"apiCalls"`
 	MessagesPerCall float64 `json:"messagesPerCall"`
 	Seconds         float64 `json:"seconds"`
-	// Interrupted says that the run was ended before everything was settled: what is lost is still in
-	// Kafka then.
+	// Interrupted says that the run was ended before everything was settled. What has no outcome then is
+	// still in Kafka: it is Unsettled, not lost.
 	Interrupted bool `json:"interrupted,omitempty"`
+	Unsettled   int  `json:"unsettled,omitempty"`
+}
+
+// interrupt takes what has no outcome for unsettled.
+func (r *report) interrupt() {
+	r.Interrupted, r.Unsettled, r.Lost = true, r.Lost, 0
+	r.Violations = slices.DeleteFunc(r.Violations, func(v audit.Violation) bool { return v.Kind == audit.Lost })
 }
 
 // audit holds what was published against what came out. Everything on the stage must have ended but the
@@ -71,10 +79,9 @@ func (r *report) writeText(out io.Writer) error {
 	w.line("dead-lettered", r.DeadLettered, fmt.Sprintf("%d invalid, %d refused for good", r.Invalid, r.DeadLettered-r.Invalid))
 	w.line("false letters", r.FalseLetters, "")
 	if r.Interrupted {
-		w.line("not settled", r.Lost, "still in Kafka")
-	} else {
-		w.line("lost", r.Lost, "")
+		w.line("unsettled", r.Unsettled, "still in Kafka")
 	}
+	w.line("lost", r.Lost, "")
 	w.line("shown twice", r.ShownTwice, "")
 	w.line("unflagged", r.Unflagged, "sent again with resendFlag 0")
 	w.line("swapped", r.Swapped, "within a lane")

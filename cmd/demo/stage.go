@@ -198,13 +198,14 @@ func (s *stage) settled() (n int64) {
 	return n
 }
 
-// settledShare is that as a share of what is to be published; 0 while that isn't known.
-func (s *stage) settledShare() float64 {
+// doneShare is the share of what is to be published that was shown or is a letter; 0 while it isn't known
+// how much that will be. It is ahead of what is settled: one late record holds up a commit, not the work.
+func (s *stage) doneShare() float64 {
 	total := s.producer.total.Load()
 	if total == 0 {
 		return 0
 	}
-	return float64(s.settled()) / float64(total)
+	return float64(s.sim.Stats().Shown+s.tally.letters.Load()) / float64(total)
 }
 
 // stuckAfter is how long nothing may become settled before the run is called off. The longest that should
@@ -233,7 +234,8 @@ func (s *stage) awaitSettled(ctx context.Context) error {
 			last, since = settled, time.Now()
 		}
 		if time.Since(since) > stuckAfter {
-			return errStuck
+			in, _ := s.inside()
+			return fmt.Errorf("%w; workers: %q", errStuck, in.states)
 		}
 		if err := s.crew.failed(); err != nil {
 			return err

@@ -31,8 +31,8 @@ type Line struct {
 // Config of made traffic.
 type Config struct {
 	Events  int           // lines in all
-	Rooms   int           // default 40
-	Senders int           // default 400
+	Rooms   int           // default 30
+	Senders int           // default 150
 	Length  time.Duration // over which they are spread; 0: all at once
 	Seed    uint64
 	Bad     float64 // share of lines that are no valid events: 0 to 1
@@ -59,10 +59,10 @@ type maker struct {
 // Make makes traffic. The lines are in the order of At.
 func Make(cfg Config) iter.Seq[Line] {
 	if cfg.Rooms <= 0 {
-		cfg.Rooms = 40
+		cfg.Rooms = 30
 	}
 	if cfg.Senders <= 0 {
-		cfg.Senders = 400
+		cfg.Senders = 150
 	}
 	return func(yield func(Line) bool) {
 		m := newMaker(cfg)
@@ -87,10 +87,11 @@ func newMaker(cfg Config) *maker {
 	rng := rand.New(rand.NewPCG(cfg.Seed, 0x63686174))
 	return &maker{
 		cfg: cfg, rng: rng, texts: texts{rng},
-		// 1.2 gives the hottest of 40 rooms about a fifth of all messages and the quietest one in 500,
-		// much as in the public channels that the worker is tried on; senders are a little more even.
+		// 1.2 gives the hottest of 30 rooms about a quarter of all messages and the quietest one in 400.
+		// In a room over a third is from one sender, as where a bot tells who comes and goes; then come a
+		// few who talk a lot and very many who seldom do.
 		rooms:   rand.NewZipf(rng, 1.2, 1.5, uint64(cfg.Rooms-1)),
-		senders: rand.NewZipf(rng, 1.1, 3, uint64(cfg.Senders-1)),
+		senders: rand.NewZipf(rng, 1.5, 1, uint64(cfg.Senders-1)),
 	}
 }
 

@@ -58,7 +58,7 @@ func (m *maker) fill(x *message) {
 	if m.rng.IntN(12) == 0 {
 		x.ext, x.extBare = m.ext(), m.rng.IntN(2) == 0
 	}
-	if m.rng.IntN(40) == 0 {
+	if m.rng.IntN(80) == 0 {
 		x.options = options[m.rng.IntN(len(options))]
 	}
 }
