@@ -1,13 +1,9 @@
 package sender
 
 import (
-	"bytes"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Kind is how an attempt ended.
@@ -16,7 +12,7 @@ type Kind uint8
 const (
 	NoAnswer     Kind = iota // time-out, reset, cut: nobody knows whether the call was taken
 	NotDelivered             // no connection was got: certainly not taken
-	Answered                 // a whole HTTP answer, of whomever
+	Answered                 // by whomever: a status at least, whatever came of the body
 )
 
 // Answer is what came back of an attempt.
@@ -32,138 +28,27 @@ type Answer struct {
 	Code    int
 	Desc    string
 
-	fail       []entry
-	success    []entry
-	hasSuccess bool // present, even if empty
+	mentions   []mention // of each message of the call, in its order
+	hasSuccess bool      // the list is present, even if empty
 }
 
-// entry is one message's entry in fail or success.
-type entry struct{ msgID, reason string }
-
-// tolerant reads what others would refuse: the API's own example isn't valid.
-var tolerant = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-
-// read takes what is known out of a body. What can't be read leaves HasCode false.
-func (a *Answer) read(body []byte) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body), tolerant...)
-	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
-		return
-	}
-	code, hasCode := 0, false
-	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return
-		}
-		field := name.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return
-		}
-		readable := true
-		switch field {
-		case "code":
-			code, hasCode = integer(value)
-			readable = hasCode
-		case "desc":
-			a.Desc = text(value)
-		case "fail":
-			a.fail, readable = list(value)
-		case "success":
-			a.success, readable = list(value)
-			a.hasSuccess = value.Kind() != 'n'
-		}
-		if !readable {
-			return
-		}
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return
-	}
-	a.Code, a.HasCode = code, hasCode
+// mention is where an answer names a message.
+type mention struct {
+	failed, succeeded bool
+	reason            string // of failed
 }
 
-// integer reads a number, or a string that holds one.
-func integer(v jsontext.Value) (int, bool) {
-	n, err := strconv.Atoi(strings.TrimSpace(text(v)))
-	return n, err == nil
-}
-
-// text is a string's value, and any other value as it stands.
-func text(v jsontext.Value) string {
-	if v.Kind() != '"' {
-		return string(v)
-	}
-	s, _ := jsontext.AppendUnquote(nil, v)
-	return string(s)
-}
-
-// list reads fail or success: an array of objects of msgId and something, a string that holds one, or null.
-func list(v jsontext.Value) (entries []entry, ok bool) {
-	switch v.Kind() {
-	case 'n':
-		return nil, true
-	case '"':
-		inner := strings.TrimSpace(text(v))
-		if inner == "" {
-			return nil, true
-		}
-		v = jsontext.Value(inner)
-	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(v), tolerant...)
-	if t, err := d.ReadToken(); err != nil || t.Kind() != '[' {
-		return nil, false
-	}
-	for d.PeekKind() != ']' {
-		if d.PeekKind() != '{' {
-			return nil, false
-		}
-		if _, err := d.ReadToken(); err != nil {
-			return nil, false
-		}
-		for d.PeekKind() != '}' {
-			name, err := d.ReadToken()
-			if err != nil {
-				return nil, false
-			}
-			e := entry{msgID: name.String()}
-			value, err := d.ReadValue()
-			if err != nil {
-				return nil, false
-			}
-			if value.Kind() != '{' {
-				e.reason = text(value)
-			}
-			entries = append(entries, e)
-		}
-		if _, err := d.ReadToken(); err != nil {
-			return nil, false
-		}
-	}
-	_, err := d.ReadToken()
-	return entries, err == nil
-}
-
-// find returns the entry of a message.
-func find(entries []entry, msgID string) (entry, bool) {
-	for _, e := range entries { // ten at most, unless the other side is out of its mind
-		if e.msgID == msgID {
-			return e, true
-		}
-	}
-	return entry{}, false
-}
-
-// bounded is a text of the API that goes into a letter: valid UTF-8 of at most 500 bytes.
+// bounded is a text of the API that goes into a letter: valid UTF-8 of at most 500 bytes, which is plenty
+// for a person and little for a header.
 func bounded(s string) string {
 	const most = 500
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= most {
-		return s
+	if len(s) > most {
+		cut := most
+		for cut > most-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut]
 	}
-	cut := most
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut]
+	// Clone: the rest of a long answer must not live as long as the letter.
+	return strings.Clone(strings.ToValidUTF8(s, "?"))
 }

@@ -1,10 +1,6 @@
 package sender
 
-import (
-	"time"
-
-	"github.com/cenkalti/backoff/v4"
-)
+import "time"
 
 const (
 	breakerCalls = 10 // unanswered in a row: fewer happen by chance in a bad minute
@@ -13,48 +9,32 @@ const (
 
 // breaker is open while nobody is answered.
 type breaker struct {
-	open    bool
-	next    time.Time // of the next probe
-	rooms   []int64   // of the last calls, all unanswered
-	backoff *backoff.ExponentialBackOff
-}
-
-func newBackoff(initial, most time.Duration) *backoff.ExponentialBackOff {
-	return backoff.NewExponentialBackOff(backoff.WithInitialInterval(initial), backoff.WithMaxInterval(most),
-		backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.25), backoff.WithMaxElapsedTime(0))
+	open       bool
+	next       time.Time // of the next probe
+	unanswered streak
+	pauses     pauses
 }
 
 func newBreaker(cfg *Config) breaker {
-	return breaker{backoff: newBackoff(cfg.RetryInitial, cfg.RetryMax)}
+	return breaker{unanswered: streak{calls: breakerCalls, over: breakerRooms}, pauses: newPauses(cfg.RetryInitial, cfg.RetryMax)}
 }
 
-func (b *breaker) answered() {
-	b.open, b.rooms = false, b.rooms[:0]
-	b.backoff.Reset()
+// answer closes it, whatever the answer says.
+func (b *breaker) answer() {
+	b.open = false
+	b.unanswered.end()
 }
 
-func (b *breaker) unanswered(now time.Time, room int64, probe bool) {
-	if b.open {
-		if probe {
-			b.next = now.Add(b.backoff.NextBackOff())
-		}
-		return
-	}
-	if len(b.rooms) == breakerCalls {
-		copy(b.rooms, b.rooms[1:])
-		b.rooms = b.rooms[:breakerCalls-1]
-	}
-	b.rooms = append(b.rooms, room)
-	if len(b.rooms) == breakerCalls && distinct(b.rooms) >= breakerRooms {
+// silence notes a call that nobody answered. What began before it opened says nothing new.
+func (b *breaker) silence(now time.Time, room int64, probe bool) {
+	switch {
+	case b.open && probe:
+		b.next = now.Add(b.pauses.next())
+	case !b.open && b.unanswered.add(room):
 		b.open = true
-		b.next = now.Add(b.backoff.NextBackOff())
+		b.pauses.Reset()
+		b.next = now.Add(b.pauses.next())
 	}
 }
 
-func distinct(rooms []int64) int {
-	seen := map[int64]struct{}{}
-	for _, r := range rooms {
-		seen[r] = struct{}{}
-	}
-	return len(seen)
-}
+const breakerWhy = "the API doesn't answer: one call at a time until it does; check the network, and api-endpoint if it never did"

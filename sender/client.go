@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -51,29 +54,23 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // Attempt makes the call and reads its answer, within the request time-out. Safe for concurrent use.
 func (s *Sender) Attempt(ctx context.Context, call *Call) Answer {
 	a := Answer{Began: time.Now()}
-	s.client.do(ctx, s.urls.all[call.url], event.AppendBody(nil, call.Events), &a)
+	s.client.do(ctx, s.urls.all[call.url], call.Events, &a)
 	a.Ended = time.Now()
 	return a
 }
 
-func (c *client) do(ctx context.Context, url string, body []byte, a *Answer) {
+func (c *client) do(ctx context.Context, url *url.URL, events []*event.Event, a *Answer) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	// Whether a connection was got tells what nothing else does for certain: without one, nobody has
-	// seen a byte of the call.
+	// seen a byte of the call. net/http asks for another one only when nothing was written to the first,
+	// so the newest counts: got, found dead, and then no other got is not delivered either.
 	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
-	// With a bytes.Reader net/http can begin anew on another connection when an idle one turns out to
-	// be closed before anything was written. It never does so after a byte was written: a POST isn't
-	// idempotent.
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		a.Kind, a.Err = NotDelivered, err
-		return
-	}
-	req.Header["Content-Type"] = []string{"application/x-www-form-urlencoded;charset=utf-8"}
-	sign(req.Header, c.key, string(c.secret), a.Began)
-	resp, err := c.transport.RoundTrip(req)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { connected.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	resp, err := c.transport.RoundTrip(c.request(ctx, url, events, a.Began))
 	if err != nil {
 		a.Err = err
 		if !connected.Load() {
@@ -82,7 +79,7 @@ func (c *client) do(ctx context.Context, url string, body []byte, a *Answer) {
 		return
 	}
 	defer resp.Body.Close()
-	a.HTTPStatus = resp.StatusCode
+	a.Kind, a.HTTPStatus = Answered, resp.StatusCode
 	a.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), a.Began)
 	buf := bodies.Get().(*bytes.Buffer)
 	defer func() {
@@ -94,14 +91,43 @@ func (c *client) do(ctx context.Context, url string, body []byte, a *Answer) {
 	n, err := buf.ReadFrom(io.LimitReader(resp.Body, answerLimit+1))
 	switch {
 	case err != nil:
-		a.Err = err
-		return
+		a.Err = fmt.Errorf("reading the answer: %w", err)
 	case n > answerLimit:
-		return
+		a.Err = errTooLong
+	default:
+		a.read(buf.Bytes(), events)
 	}
-	a.Kind = Answered
-	a.read(buf.Bytes())
 }
+
+var errTooLong = errors.New("reading the answer: longer than any answer of the API")
+
+// request encodes and signs a call. The body isn't pooled: net/http may still read it after RoundTrip has
+// returned, and making one costs a microsecond.
+func (c *client) request(ctx context.Context, url *url.URL, events []*event.Event, now time.Time) *http.Request {
+	size := events[0].EnvelopeBytes() + (len(events)-1)*event.SeparatorBytes
+	for _, e := range events {
+		size += e.MessageBytes()
+	}
+	body := event.AppendBody(make([]byte, 0, size), events)
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	first, _ := open()
+	r := &http.Request{
+		Method: http.MethodPost, URL: url, Host: url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        http.Header{"Content-Type": contentType, "User-Agent": userAgent},
+		ContentLength: int64(len(body)),
+		Body:          first,
+		// With this net/http can begin anew on another connection when an idle one turns out to be closed
+		// before anything was written. It never does so later: a POST isn't idempotent.
+		GetBody: open,
+	}
+	sign(r.Header, c.key, string(c.secret), now)
+	return r.WithContext(ctx)
+}
+
+var (
+	contentType = []string{"application/x-www-form-urlencoded;charset=utf-8"}
+	userAgent   = []string{"roomrelay"}
+)
 
 func retryAfter(v string, now time.Time) time.Duration {
 	if v == "" {

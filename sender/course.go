@@ -1,10 +1,9 @@
 package sender
 
 import (
+	"fmt"
 	"slices"
 	"time"
-
-	"github.com/cenkalti/backoff/v4"
 
 	"roomrelay/event"
 )
@@ -16,81 +15,92 @@ const giveUpCount = 5
 // Course is what has become of one batch so far: which of its events have no outcome yet, and how they
 // go next.
 type Course struct {
-	events []*event.Event
-	next   []*event.Event        // to be sent alone at once, in this order, before anything else
-	asked  map[*event.Event]bool // sent once more because of what the API said of its flag
-	alone  bool                  // the request was refused, or is about to be given up: one message at a time
-	last   bool                  // ... given up
-	known  bool                  // every event was looked up among the recently sent
+	room   int64
+	trials []trial        // of every event, in order
+	events []*event.Event // those without outcome, in order
+	next   []*event.Event // to be sent alone at once, in this order, before anything else
+	alone  bool           // one message at a time: the request was refused, or is about to be given up
+	last   bool           // ... given up
 
-	attempts    int
-	firstFailed time.Time
-	failed      *Call     // the last attempt, if it failed and hasn't been judged for giving up
-	counted     int       // failed attempts that counted
-	first       time.Time // begin of the first that counted
-	latest      time.Time // ... of the last
-	setUpAt     time.Time // when a set-up verdict first met it
-	backoff     *backoff.ExponentialBackOff
+	silent  *Call     // the last call, if nobody answered it and it hasn't been counted yet
+	counted int       // unanswered calls that counted
+	first   time.Time // begin of the first that counted
+	latest  time.Time // ... of the last
+	ending  string    // how the last unanswered call ended
+	code    int       // ... with which code
+	status  int
+
+	setUpAt tick   // when a set-up verdict first met it
+	held    int    // how often it was held back for the worker's set-up
+	pauses  pauses // of messages that are left out of answers
+}
+
+// trial is what has become of one event so far.
+type trial struct {
+	event    *event.Event
+	known    bool // looked up among the recently sent
+	asked    bool // sent once more because of what the API said of its flag
+	attempts int
+	failedAt time.Time // when it first failed
 }
 
 // NewCourse begins the course of a batch. The events must be able to share a request.
 func (s *Sender) NewCourse(events []*event.Event) *Course {
-	return &Course{events: slices.Clone(events)}
+	c := &Course{room: events[0].Room, trials: make([]trial, len(events)), events: slices.Clone(events)}
+	for i, e := range events {
+		c.trials[i].event = e
+	}
+	return c
 }
 
 // Events is what has no outcome yet, in order. It is valid until the course goes on.
 func (c *Course) Events() []*event.Event { return c.events }
 
+// trial finds an event's: among ten at most.
+func (c *Course) trial(e *event.Event) *trial {
+	for i := range c.trials {
+		if t := &c.trials[i]; t.event == e {
+			return t
+		}
+	}
+	panic("sender: an event of another course")
+}
+
+// failed notes when events first failed.
+func (c *Course) failed(now time.Time, events ...*event.Event) {
+	for _, e := range events {
+		if t := c.trial(e); t.failedAt.IsZero() {
+			t.failedAt = now
+		}
+	}
+}
+
 // Step is what to do with a course now.
 type Step struct {
-	Call    *Call     // to be attempted; nil: none is needed now
+	Call    *Call     // to be attempted and judged; nil if there are letters: what is behind them waits
 	Letters []Letter  // events that are given up without a further call
 	Again   time.Time // with events left and no call: when to ask again
 }
 
-// Next plans the next attempt. It must only be called when Gate lets a call begin, and what it returns
-// must be attempted and judged.
+// Next plans the next attempt. It must only be called when Gate lets a call begin, and not before the
+// last Judgement's Again.
 func (s *Sender) Next(now time.Time, c *Course) Step {
-	var step Step
-	room := c.events[0].Room
-	if c.failed != nil && s.count(c) && c.last {
-		step.Letters = append(step.Letters, c.letter(now, c.events[0], ReasonGivenUp))
-		c.drop(c.events[0])
-	}
-	if !c.last && c.exhausted(s.cfg.GiveUpAfter) {
-		if c.last = true; len(c.events) == 1 {
-			step.Letters = append(step.Letters, c.letter(now, c.events[0], ReasonGivenUp))
-			c.drop(c.events[0])
-		}
-		c.alone, c.next = true, nil
-	}
-	if len(c.events) > 0 && !c.last && s.rooms.givenUp(room) {
+	step := Step{Letters: s.giveUp(now, c)}
+	if !c.last && s.rooms.givenUp(c.room) && !s.halted() {
 		step.Letters = append(step.Letters, s.overdue(now, c)...)
 	}
-	if len(c.events) == 0 {
-		if c.last {
-			s.rooms.giveUp(room)
-		}
-		return step
+	switch {
+	case len(c.events) == 0:
+	case len(step.Letters) > 0:
+		step.Again = now
+	default:
+		step.Call = s.call(now, c, c.pick())
 	}
-	if len(step.Letters) > 0 {
-		step.Again = now // what comes behind a letter waits for it
-		return step
-	}
-	step.Call = s.call(now, c, s.flagged(c))
 	return step
 }
 
-// flagged is the events of the next call, with their flags.
-func (s *Sender) flagged(c *Course) []*event.Event {
-	if !c.known {
-		c.known = true
-		for _, e := range c.events {
-			if s.seen.again(e.Room, e.MsgID) {
-				e.Flag = 1
-			}
-		}
-	}
+// pick chooses the events of the next call.
+func (c *Course) pick() []*event.Event {
 	switch {
 	case len(c.next) > 0:
 		return []*event.Event{c.next[0]}
@@ -100,31 +110,38 @@ func (s *Sender) flagged(c *Course) []*event.Event {
 	return slices.Clone(c.events) // the course's own list changes as events get their outcome
 }
 
-// count judges the last failed attempt: it counts only if another room was answered after it began. So an
-// outage, in which nobody is, never adds up to giving up.
-func (s *Sender) count(c *Course) bool {
-	x := c.failed
-	c.failed = nil
-	if !s.doubt.any.since(x.began, x.Room) {
-		return false
+// giveUp counts the last call, if nobody answered it, and gives up what has been tried in vain for long
+// enough: of a batch of several only what was then tried alone once more.
+func (s *Sender) giveUp(now time.Time, c *Course) []Letter {
+	x := c.silent
+	c.silent = nil
+	if x == nil || !s.counts(x) {
+		return nil
 	}
 	if c.counted++; c.counted == 1 {
-		c.first = x.began
+		c.first = x.at
 	}
-	c.latest = x.began
-	return true
+	c.latest = x.at
+	if c.counted >= giveUpCount && c.latest.Sub(c.first) >= s.cfg.GiveUpAfter {
+		c.last, c.alone, c.next = true, true, nil
+	}
+	if !c.last || len(x.Events) > 1 {
+		return nil
+	}
+	s.rooms.giveUp(c.room)
+	return []Letter{c.abandon(now, x.Events[0])}
 }
 
-func (c *Course) exhausted(after time.Duration) bool {
-	return c.counted >= giveUpCount && c.latest.Sub(c.first) >= after
-}
+// counts says whether an unanswered call says something of its room: only if another room was answered
+// after it began. So an outage, in which nobody is, never adds up to giving up.
+func (s *Sender) counts(x *Call) bool { return s.doubt.answered.elsewhere(x.Room) > x.begun }
 
-// overdue takes out what has waited too long for a room that was given up.
+// overdue takes out what has waited too long for a room that was given up. While sending is stopped it
+// isn't asked for: then nothing can be said of the room.
 func (s *Sender) overdue(now time.Time, c *Course) (letters []Letter) {
 	for _, e := range slices.Clone(c.events) {
 		if now.Sub(e.Arrived) >= s.cfg.GiveUpAfter {
-			letters = append(letters, c.letter(now, e, ReasonGivenUp))
-			c.drop(e)
+			letters = append(letters, c.abandon(now, e))
 		}
 	}
 	return letters
@@ -135,41 +152,51 @@ func (c *Course) drop(e *event.Event) {
 	is := func(x *event.Event) bool { return x == e }
 	c.events = slices.DeleteFunc(c.events, is)
 	c.next = slices.DeleteFunc(c.next, is)
-	delete(c.asked, e)
 }
 
-// letter is the letter of an event without an answer of its own.
-func (c *Course) letter(now time.Time, e *event.Event, reason string) Letter {
-	l := Letter{Event: e, Reason: reason, Outcome: OutcomeNeverSent, Attempts: c.attempts, FirstFailedAt: c.firstFailed}
-	if l.FirstFailedAt.IsZero() {
-		l.FirstFailedAt = now
+// abandon makes the letter of an event that is given up.
+func (c *Course) abandon(now time.Time, e *event.Event) Letter {
+	l := c.letter(now, e, ReasonGivenUp)
+	l.Code, l.HTTPStatus = c.code, c.status
+	switch {
+	case c.ending != "":
+		l.Message = fmt.Sprintf("given up after %d attempts, while other rooms were answered: the last ended with %s", l.Attempts, c.ending)
+	default:
+		l.Message = "not sent: its room has been given up, and it has waited as long"
 	}
+	c.drop(e)
+	return l
+}
+
+// refusedLetter makes the letter of an event that an answer refused. If an earlier attempt may have been
+// taken, the refusal doesn't say that nobody saw it.
+func (c *Course) refusedLetter(now time.Time, e *event.Event, reason, message string, a *Answer) Letter {
+	l := c.letter(now, e, reason)
+	l.Code, l.HTTPStatus, l.Message = a.Code, a.HTTPStatus, bounded(message)
+	if l.Outcome == OutcomeNeverSent {
+		l.Outcome = OutcomeRefused
+	}
+	c.drop(e)
+	return l
+}
+
+func (c *Course) letter(now time.Time, e *event.Event, reason string) Letter {
+	c.failed(now, e)
+	t := c.trial(e)
+	l := Letter{Event: e, Reason: reason, Outcome: OutcomeNeverSent, Attempts: t.attempts, FirstFailedAt: t.failedAt}
 	if e.Flag == 1 {
 		l.Outcome = OutcomeUnknown
 	}
 	return l
 }
 
-// answered is the letter of an event that an answer refused. If an earlier attempt may have been taken,
-// the refusal doesn't say that nobody saw it.
-func (c *Course) answered(now time.Time, e *event.Event, reason, message string, a *Answer) Letter {
-	l := c.letter(now, e, reason)
-	l.Code, l.HTTPStatus, l.Message = a.Code, a.HTTPStatus, bounded(message)
-	if l.Outcome == OutcomeNeverSent {
-		l.Outcome = OutcomeRefused
-	}
-	return l
-}
-
 // askAgain lets an event go once more at once, alone, with another flag; false: it has been asked already.
 func (c *Course) askAgain(e *event.Event, flag uint8) bool {
-	if c.asked[e] {
+	t := c.trial(e)
+	if t.asked {
 		return false
 	}
-	if c.asked == nil {
-		c.asked = map[*event.Event]bool{}
-	}
-	c.asked[e] = true
+	t.asked = true
 	e.Flag = flag
 	c.next = append(c.next, e)
 	return true

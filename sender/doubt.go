@@ -1,58 +1,49 @@
 package sender
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 const (
 	refusedCalls = 20 // in a row: by then it is the setting and not the messages
 	refusedRooms = 3  // among them: one closed room refuses everything, too
 )
 
-// doubt is about refusals: a wrong setting must never drain a topic into letters.
+// doubt is about refusals: a wrong setting must never drain a topic into letters, and a message must never
+// stop a worker.
 type doubt struct {
-	welcome bool    // some call was answered 200 since the start
-	rooms   []int64 // of the last calls, all refused whole
-
-	senders map[roomSender]*refusals
-	ok      answers // with 200
-	any     answers // 200 or refused
+	welcome  bool   // some call was answered 200 since the start
+	taken    newest // calls answered 200, by when they began
+	answered newest // calls answered 200 or refused, by when they ended
+	allBad   streak // calls that were refused whole
+	senders  map[roomSender]*refusals
 }
 
-// refused notes a call that was refused whole, and says whether that is now how every call ends.
-func (d *doubt) refused(room int64) (all bool) {
-	if len(d.rooms) == refusedCalls {
-		copy(d.rooms, d.rooms[1:])
-		d.rooms = d.rooms[:refusedCalls-1]
+func newDoubt() doubt {
+	return doubt{allBad: streak{calls: refusedCalls, over: refusedRooms}, senders: map[roomSender]*refusals{}}
+}
+
+// refused notes a call that was refused whole. It says why that is the worker's set-up rather than the
+// message, if so.
+func (d *doubt) refused(room int64, a *Answer) (why string) {
+	all := d.allBad.add(room)
+	switch {
+	case a.Code == 414 && !d.welcome:
+		return "the API refuses the parameters (414), and has taken no call since the start: check app-key and api-endpoint, and what is published"
+	case all:
+		return fmt.Sprintf("the last %d calls, in several rooms, were all refused (%d): check that app-key and api-endpoint are those of these rooms", refusedCalls, a.Code)
 	}
-	d.rooms = append(d.rooms, room)
-	return len(d.rooms) == refusedCalls && distinct(d.rooms) >= refusedRooms
+	return ""
 }
 
-func (d *doubt) listed(now time.Time, room int64) {
+// accepted notes a call that was answered 200.
+func (d *doubt) accepted(x *Call) {
 	d.welcome = true
-	d.rooms = d.rooms[:0]
-	d.ok.note(now, room)
-}
-
-// answers remembers when rooms were last answered, so far that "another room" can be told.
-type answers struct {
-	room   int64
-	at     time.Time // the newest answer, of room
-	before time.Time // the newest of any other room
-}
-
-func (a *answers) note(now time.Time, room int64) {
-	if room != a.room && !a.at.IsZero() {
-		a.before = a.at
-	}
-	a.room, a.at = room, now
-}
-
-// since says whether a room other than this one was answered after t.
-func (a *answers) since(t time.Time, room int64) bool {
-	if a.room != room {
-		return a.at.After(t)
-	}
-	return a.before.After(t)
+	d.allBad.end()
+	d.taken.note(x.Room, x.begun)
 }
 
 type roomSender struct {
@@ -87,26 +78,17 @@ func (d *doubt) refusedAlone(now time.Time, k roomSender, code int, msgID string
 	if !personal(code) {
 		return
 	}
-	if d.senders == nil {
-		d.senders = map[roomSender]*refusals{}
-	}
 	r := d.senders[k]
 	if r == nil || r.code != code {
-		if len(d.senders) >= mostSenders {
-			for old := range d.senders { // whichever comes first: any will do
-				delete(d.senders, old)
-				break
-			}
-		}
+		evict(d.senders, mostSenders)
+		k.sender = strings.Clone(k.sender) // or it would keep the record alive
 		r = &refusals{code: code}
 		d.senders[k] = r
 	}
-	for _, id := range r.ids {
-		if id == msgID {
-			return
-		}
+	if slices.Contains(r.ids, msgID) {
+		return
 	}
-	if r.ids = append(r.ids, msgID); len(r.ids) >= sureAfter {
+	if r.ids = append(r.ids, strings.Clone(msgID)); len(r.ids) >= sureAfter {
 		r.ids = r.ids[:sureAfter-1] // the next one alone is as good as the third
 		r.until = now.Add(sureFor)
 	}
@@ -118,8 +100,4 @@ func (d *doubt) sure(now time.Time, k roomSender, code int) bool {
 	return r != nil && r.code == code && r.until.After(now)
 }
 
-func (d *doubt) delivered(k roomSender) {
-	if d.senders != nil {
-		delete(d.senders, k)
-	}
-}
+func (d *doubt) delivered(k roomSender) { delete(d.senders, k) }

@@ -2,7 +2,6 @@ package sender
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,31 +25,27 @@ type Judgement struct {
 	Absolved  []*event.Event // sent, and certainly not in the API, neither from this nor from an earlier attempt
 	Again     time.Time      // if events are left: not before
 	Room      RoomState
-	RoomUntil time.Time // of Trouble: no call of the room before
+	RoomUntil time.Time // of Trouble: no call of the room before, but probes
 }
-
-// resendText is the documented reason for a msgId whose resendFlag doesn't fit.
-const resendText = "should be used for resend"
 
 // Judge takes in the answer of a call. With a nil course, whose batch nobody waits for any more, only
 // what the answer says of the API is taken in.
 func (s *Sender) Judge(now time.Time, c *Course, call *Call, a Answer) Judgement {
+	at := s.tick()
 	v := a.judge()
-	if v == Duplicate && !slices.Contains(call.flags, 1) {
+	if v == Duplicate && !call.flagged() {
 		v = Refused
 	}
-	s.learn(now, call, &a, v)
 	j := Judgement{Verdict: v, Again: now}
+	if v == SetUp && c != nil && s.cleared(c, at) {
+		v = Refused
+	}
+	v = s.learn(now, at, call, &a, v)
 	if c == nil {
 		return j
 	}
-	if v != Listed && c.firstFailed.IsZero() {
-		c.firstFailed = now
-	}
-	if v == SetUp {
-		v = s.setUp(now, c, call, a.explain())
-	} else if v == Refused {
-		v = s.refusal(now, c, call, &a)
+	if v != Listed && v != Duplicate {
+		c.failed(now, call.Events...)
 	}
 	if v.untaken() {
 		j.Absolved = call.absolved()
@@ -62,163 +57,206 @@ func (s *Sender) Judge(now time.Time, c *Course, call *Call, a Answer) Judgement
 	case Duplicate:
 		j.Room = Healthy
 		s.duplicates(c, call, &j)
-	case Unknown, Undelivered:
-		s.unheard(now, c, call, &a, v, &j)
+	case Unknown:
+		s.unknown(now, at, c, call, &a, &j)
+	case Undelivered:
+		s.undelivered(now, at, c, call, &a, &j)
 	case Refused:
 		j.Room = Trouble
 		s.refuse(now, c, call, &a, &j)
-	case Throttled, SetUp: // the gate holds it
-	}
-	if len(c.next) > 0 {
-		j.Again = now // at once
+	case SetUp:
+		j.Again = now.Add(c.hold())
+	case Throttled: // the gate holds it
 	}
 	return j
 }
 
-// learn is what an answer says of the API itself.
-func (s *Sender) learn(now time.Time, call *Call, a *Answer, v Verdict) {
+// cleared says that a set-up verdict isn't the worker's: since this course met its first one, another
+// room's call has begun and was answered 200. One that had begun before says nothing: a secret that is
+// changed while calls are on their way refuses the later ones only.
+func (s *Sender) cleared(c *Course, at tick) bool {
+	if c.setUpAt == 0 {
+		c.setUpAt = at
+		return false
+	}
+	return s.doubt.taken.elsewhere(c.room) > c.setUpAt
+}
+
+// learn takes in what an answer says of the API itself. It gives the verdict that this leads to: a refusal
+// is none while the worker's set-up is in doubt.
+func (s *Sender) learn(now time.Time, at tick, call *Call, a *Answer, v Verdict) Verdict {
 	if call.probe {
 		s.probing = false
 	}
-	switch {
-	case v.unheard():
-		s.breaker.unanswered(now, call.Room, call.probe)
-		if call.probe {
-			s.setup.unheard(now)
-		}
-		if v == Undelivered {
-			s.urls.unreachable(now, call.url)
-		}
+	if v.unheard() {
+		s.breaker.silence(now, call.Room, call.probe)
 		s.log.Warn().Str("verdict", string(v)).Int("http", a.HTTPStatus).Int("code", a.Code).Err(a.Err).Int64("room", call.Room).Msg("call not answered")
-		return
-	case v == Throttled:
-		s.quota.throttled(call.began, now, a.RetryAfter)
-		s.log.Warn().Int64("room", call.Room).Time("until", s.quota.pause).Msg("over the quota")
+	} else {
+		s.breaker.answer()
 	}
-	s.breaker.answered()
-	if v.answered() {
-		s.rooms.answered(call.Room)
-		s.doubt.any.note(now, call.Room)
+	if v == Undelivered {
+		s.urls.unreachable(now, call.url)
+	} else {
+		s.urls.reached(call.url, call.at)
 	}
-	if v == Listed || v == Duplicate {
-		s.doubt.listed(now, call.Room)
+	switch v {
+	case Throttled:
+		s.penalty.add(now, call.begun, at, a.RetryAfter)
+		s.log.Warn().Time("until", s.penalty.until).Msg("over the quota")
+	case SetUp:
+		s.setup.stands(now, a.explain())
+	case Refused:
+		if why := s.doubt.refused(call.Room, a); why != "" {
+			s.setup.stands(now, why)
+		}
+		if s.setup.why != "" {
+			v = SetUp
+		}
+	case Listed, Duplicate:
+		s.doubt.accepted(call)
 		s.setup.over()
 	}
+	if call.probe && s.setup.why != "" {
+		s.setup.probed(now)
+	}
+	if v.answered() {
+		s.rooms.answered(call.Room)
+		s.doubt.answered.note(call.Room, at)
+	}
+	return v
 }
 
-// setUp says what a set-up verdict is for this batch: trouble of the worker, or, once another room was
-// answered 200 since it first met the batch, a refusal.
-func (s *Sender) setUp(now time.Time, c *Course, call *Call, why string) Verdict {
-	if c.setUpAt.IsZero() {
-		c.setUpAt = now
-	} else if s.doubt.ok.since(c.setUpAt, call.Room) {
-		return Refused
-	}
-	s.setup.stands(now, why, call.probe)
-	return SetUp
-}
-
-// refusal says what a refused request is for this batch: a refusal, or trouble of the worker's set-up.
-func (s *Sender) refusal(now time.Time, c *Course, call *Call, a *Answer) Verdict {
-	all := s.doubt.refused(call.Room)
-	switch {
-	case a.Code == 414 && !s.doubt.welcome:
-		return s.setUp(now, c, call, "the API refuses the parameters of every call (414), and has taken none since the start: check app-key, api-endpoint and what is published")
-	case all:
-		s.setup.stands(now, fmt.Sprintf("the last %d calls, of several rooms, were all refused (%d): check that app-key and api-endpoint are those of these rooms", refusedCalls, a.Code), call.probe)
-		return SetUp
-	}
-	return Refused
-}
-
-// absolved is those of a call that wasn't taken which no earlier attempt can have brought to the API.
-func (x *Call) absolved() (events []*event.Event) {
-	for i, e := range x.Events {
-		if x.flags[i] == 0 {
-			events = append(events, e)
-		}
-	}
-	return events
-}
-
-// unheard holds a batch back whose call nobody answered.
-func (s *Sender) unheard(now time.Time, c *Course, call *Call, a *Answer, v Verdict, j *Judgement) {
-	j.Room = Trouble
-	j.RoomUntil = now.Add(max(s.rooms.unanswered(call.Room), a.RetryAfter))
-	if v == Undelivered {
-		c.failed = call
-		return
-	}
-	for _, e := range call.Events {
-		e.Flag = 1 // nobody knows whether they were taken
-	}
-	c.next = nil // with whatever flag: what the API said of it is older than this attempt
-	c.failed = call
-	if !a.HasCode {
+// unknown is for a call of which nobody knows whether it was taken.
+func (s *Sender) unknown(now time.Time, at tick, c *Course, call *Call, a *Answer, j *Judgement) {
+	c.doubt(call.Events)
+	c.next = nil // with whatever flag: what the API said of it is older than this call
+	s.silence(now, at, c, call, a, j)
+	if a.HTTPStatus != 200 || !a.HasCode {
 		// Without an answer of the API the call may still be on its way, and be taken after a second
 		// one that was sent too soon: that one would be no duplicate yet, this one none that is checked.
 		j.Again = latest(now, a.Began.Add(s.cfg.RequestTimeout))
 	}
 }
 
+// undelivered is for a call that got no connection.
+func (s *Sender) undelivered(now time.Time, at tick, c *Course, call *Call, a *Answer, j *Judgement) {
+	s.silence(now, at, c, call, a, j)
+	if s.urls.current > call.url { // another endpoint, not yet found unreachable in this round
+		j.Room, j.RoomUntil = Same, time.Time{}
+	}
+}
+
+// silence holds a room back that nobody answered for.
+func (s *Sender) silence(now time.Time, at tick, c *Course, call *Call, a *Answer, j *Judgement) {
+	j.Room = Trouble
+	j.RoomUntil = latest(s.rooms.silence(now, call.Room, call.begun, at), now.Add(a.RetryAfter))
+	c.silent, c.ending, c.code, c.status = call, a.ending(), a.Code, a.HTTPStatus
+}
+
+// ending tells a person how a call ended that nobody answered.
+func (a *Answer) ending() string {
+	switch {
+	case a.Kind == NotDelivered:
+		return "no connection"
+	case a.Kind == NoAnswer:
+		return "no answer"
+	case a.HTTPStatus != 200:
+		return fmt.Sprintf("HTTP %d", a.HTTPStatus)
+	case a.HasCode:
+		return fmt.Sprintf("code %d", a.Code)
+	}
+	return "an answer that can't be read"
+}
+
+// doubt notes that nobody knows whether these events were taken.
+func (c *Course) doubt(events []*event.Event) {
+	for _, e := range events {
+		e.Flag = 1
+		c.trial(e).asked = false // what the API said of its flag is past
+	}
+}
+
+// hold says how long a batch waits for the worker's set-up. The gate lets probes through rarely; this one
+// isn't to be all of them, nor to go at every one's success while it is the only one at fault.
+func (c *Course) hold() time.Duration {
+	c.held++
+	if c.held == 1 {
+		return 0
+	}
+	return min(firstProbe<<min(c.held-2, 10), rarestProbe)
+}
+
 // list looks at each message of a call that was answered 200.
 func (s *Sender) list(now time.Time, c *Course, call *Call, a *Answer, j *Judgement) {
 	var left []*event.Event
 	for i, e := range call.Events {
-		failed, inFail := find(a.fail, e.MsgID)
-		_, inSuccess := find(a.success, e.MsgID)
-		switch {
-		case inFail && !inSuccess:
-			s.failed(now, c, e, call.flags[i], failed.reason, a, j)
-		case inSuccess, !a.hasSuccess:
+		switch m := &a.mentions[i]; {
+		case m.succeeded:
 			s.deliver(c, e, j)
-		default:
+		case m.failed:
+			s.named(now, c, call.flags[i], e, m.reason, a, j)
+		case a.hasSuccess:
 			left = append(left, e)
+		default:
+			s.deliver(c, e, j)
 		}
 	}
 	if len(left) == 0 {
 		return
 	}
-	for _, e := range left {
-		e.Flag = 1
+	c.doubt(left)
+	c.failed(now, left...)
+	if c.pauses.ExponentialBackOff == nil {
+		c.pauses = newPauses(s.cfg.RetryInitial, s.cfg.RetryMax)
 	}
-	if c.backoff == nil {
-		c.backoff = newBackoff(s.cfg.RetryInitial, s.cfg.RetryMax)
+	// Over and over again this is no better than no answer.
+	silent := *call
+	silent.Events = left
+	c.silent, c.ending, c.code, c.status = &silent, "an answer that left it out", a.Code, a.HTTPStatus
+	if len(c.next) == 0 { // those go at once
+		j.Again = now.Add(c.pauses.next())
 	}
-	c.failed = call
-	j.Again = now.Add(c.backoff.NextBackOff())
 }
 
-// failed judges a message that an answer names in fail.
-func (s *Sender) failed(now time.Time, c *Course, e *event.Event, flag uint8, reason string, a *Answer, j *Judgement) {
-	resend := strings.Contains(strings.ToLower(reason), resendText)
-	switch {
-	case resend && flag == 1 && c.askAgain(e, 0):
-		j.Absolved = append(j.Absolved, e) // the API never had it
-		return
-	case resend && flag == 0 && s.cfg.ResendRefusals && c.askAgain(e, 1):
-		return
-	case flag == 1 && s.duplicate(reason):
+// named judges a message that an answer names in fail.
+func (s *Sender) named(now time.Time, c *Course, flag uint8, e *event.Event, reason string, a *Answer, j *Judgement) {
+	if flag == 1 && s.duplicate(reason) {
 		s.deliver(c, e, j)
 		return
 	}
-	why := ReasonRefusedMessage
-	if resend {
-		why = ReasonResendRequired
+	c.failed(now, e)
+	if !wantsResend(reason) {
+		j.Letters = append(j.Letters, c.refusedLetter(now, e, ReasonRefusedMessage, reason, a))
+		return
 	}
-	l := c.answered(now, e, why, reason, a)
-	if resend {
+	switch {
+	case flag == 1 && c.askAgain(e, 0):
+		j.Absolved = append(j.Absolved, e) // the API never had it
+	case flag == 0 && s.cfg.ResendRefusals && c.askAgain(e, 1):
+	default:
+		l := c.refusedLetter(now, e, ReasonResendRequired, reason, a)
 		l.Outcome = OutcomeUnknown // it was there before, the API says
+		j.Letters = append(j.Letters, l)
 	}
-	j.Letters = append(j.Letters, l)
-	c.drop(e)
+}
+
+// wantsResend recognises the page's reason for a resendFlag that doesn't fit: "parameter resendFlag should
+// be used for RESEND!". What it leads to may show a message twice, so nothing longer is taken for it: a
+// reason may echo what a user wrote.
+func wantsResend(reason string) bool {
+	const tail = "should be used for resend"
+	reason = strings.ToLower(strings.TrimRight(reason, " !."))
+	return strings.HasSuffix(reason, tail) && len(reason) <= len(tail)+30
 }
 
 func (s *Sender) duplicate(reason string) bool {
 	reason = strings.ToLower(reason)
-	return slices.ContainsFunc(s.cfg.DuplicateReasons, func(t string) bool {
-		return t != "" && strings.Contains(reason, strings.ToLower(t))
-	})
+	for _, t := range s.cfg.DuplicateReasons {
+		if t != "" && strings.Contains(reason, strings.ToLower(t)) {
+			return true
+		}
+	}
+	return false
 }
 
 // duplicates is code 417: what went with 1 is there already, what went with 0 is to go alone.
@@ -234,23 +272,20 @@ func (s *Sender) duplicates(c *Course, call *Call, j *Judgement) {
 func (s *Sender) deliver(c *Course, e *event.Event, j *Judgement) {
 	j.Delivered = append(j.Delivered, e)
 	c.drop(e)
-	if s.doubt.senders != nil {
-		s.doubt.delivered(roomSender{e.Room, e.Sender})
-	}
+	s.doubt.delivered(roomSender{e.Room, e.Sender})
 }
 
 // refuse is for a request that was refused: more than one message go one by one, one is a letter.
 func (s *Sender) refuse(now time.Time, c *Course, call *Call, a *Answer, j *Judgement) {
-	k := roomSender{call.Room, strings.Clone(call.Events[0].Sender)}
+	k := roomSender{call.Room, call.Events[0].Sender}
 	if len(call.Events) > 1 && !s.doubt.sure(now, k, a.Code) {
 		c.alone = true
 		return
 	}
 	if len(call.Events) == 1 {
-		s.doubt.refusedAlone(now, k, a.Code, strings.Clone(call.Events[0].MsgID))
+		s.doubt.refusedAlone(now, k, a.Code, call.Events[0].MsgID)
 	}
 	for _, e := range call.Events {
-		j.Letters = append(j.Letters, c.answered(now, e, ReasonRefusedRequest, a.Desc, a))
-		c.drop(e)
+		j.Letters = append(j.Letters, c.refusedLetter(now, e, ReasonRefusedRequest, a.Desc, a))
 	}
 }

@@ -1,82 +1,73 @@
 package sender
 
-import "time"
-
-const (
-	// leastPenalty is for how long the API blocks the interface after a 416.
-	leastPenalty = 10 * time.Second
-	// mostPenalty is as long as repeated penalties grow: a minute is the longest block that the API's
-	// table of limits has.
-	mostPenalty = time.Minute
-	// calmAfter without a 416 the next one is the first again.
-	calmAfter = time.Minute
+import (
+	"slices"
+	"time"
 )
 
 // quota paces calls evenly. Bursts would save nothing: the API counts fixed seconds, and what the network
 // delays from one second into the next would come on top of that one's burst.
 type quota struct {
-	rate     float64 // of the app; 0: none
-	interval time.Duration
-	last     time.Time // when a call last began
-	none     bool      // this worker has no share
+	rate  float64 // calls a second of the app; 0: no limit
+	most  int     // this worker's whole calls in any second; 0: it has no share
+	apart time.Duration
+	late  time.Duration // how far a call behind its time lets the next ones catch up
 
-	pause   time.Time // no call before
-	paused  time.Time // when the newest penalty began
-	penalty time.Duration
+	due   time.Time   // of the next call, were none ever late
+	begun []time.Time // calls of the last second: at most most, or more just after the share has shrunk
 }
 
-// setShare takes effect from the last call on.
-func (q *quota) setShare(_ time.Time, held, total int) {
+// lateness is by how much a timer and a busy loop miss an instant. Without catching up it would be lost at
+// every call: one millisecond of eleven is a tenth of the default rate.
+const lateness = 10 * time.Millisecond
+
+// setShare takes this worker's part of the rate, in whole calls a second; less than one a second is kept
+// as the time between two.
+func (q *quota) setShare(now time.Time, held, total int) {
 	if q.rate == 0 {
 		return
 	}
-	q.none = held == 0 || total == 0
-	if q.none {
-		return
+	share := 0.0
+	if held > 0 && total > 0 {
+		share = q.rate * float64(held) / float64(total)
 	}
-	share := q.rate * float64(held) / float64(total)
-	// Whole calls a second: n calls an interval of 1/n apart never are n+1 in one sliding second.
-	if share >= 1 {
-		n := time.Duration(share)
-		q.interval = (time.Second + n - 1) / n
-	} else {
-		q.interval = time.Duration(float64(time.Second) / share)
+	switch {
+	case share == 0:
+		q.most = 0
+		return
+	case share < 1:
+		q.most, q.apart, q.late = 1, time.Duration(float64(time.Second)/share), 0
+	default:
+		q.most = int(share)
+		q.apart, q.late = time.Second/time.Duration(q.most), lateness
+	}
+	if next := now.Add(q.apart); next.Before(q.due) {
+		q.due = next // it was reckoned with a smaller share
 	}
 }
 
-// free is when the next call may begin as far as the rate goes; never: not before there is a share.
+// free is when the next call may begin; never: not before there is a share.
 func (q *quota) free(now time.Time) (at time.Time, never bool) {
 	switch {
 	case q.rate == 0:
 		return now, false
-	case q.none || q.interval == 0:
+	case q.most == 0:
 		return time.Time{}, true
-	case q.last.IsZero():
-		return now, false
+	case len(q.begun) < q.most:
+		return q.due, false
 	}
-	return q.last.Add(q.interval), false
+	// Catching up must not put one call more into any second: the last but so many must be one ago.
+	return latest(q.due, q.begun[len(q.begun)-q.most].Add(time.Second)), false
 }
 
-func (q *quota) take(now time.Time) { q.last = now }
-
-// throttled notes a 416 that was answered at now to a call begun at began.
-func (q *quota) throttled(began, now time.Time, retryAfter time.Duration) {
-	// Calls that were on their way when the first 416 came get theirs, too. These are the same
-	// penalty: only how long it lasts counts from the last of them.
-	if q.paused.IsZero() || began.After(q.paused) {
-		if q.penalty > 0 && now.Sub(q.pause) < calmAfter {
-			q.penalty = min(2*q.penalty, mostPenalty)
-		} else {
-			q.penalty = leastPenalty
-		}
-		q.paused = now
+func (q *quota) take(now time.Time) {
+	if q.rate == 0 {
+		return
 	}
-	q.pause = latest(q.pause, now.Add(max(q.penalty, retryAfter)))
-}
-
-func (q *quota) penalised(now time.Time) (until time.Time, why string) {
-	if q.pause.After(now) {
-		return q.pause, "over the API's quota (416): no call for a while; lower rate if other programs use the same app-key"
+	q.due = latest(q.due, now.Add(-q.late)).Add(q.apart)
+	old := 0
+	for old < len(q.begun) && now.Sub(q.begun[old]) >= time.Second {
+		old++
 	}
-	return time.Time{}, ""
+	q.begun = append(slices.Delete(q.begun, 0, old), now)
 }

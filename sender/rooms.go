@@ -1,10 +1,6 @@
 package sender
 
-import (
-	"time"
-
-	"github.com/cenkalti/backoff/v4"
-)
+import "time"
 
 // mostRooms bounds the rooms in trouble that are remembered. A forgotten one begins its backoff anew, and
 // its giving up: it costs calls, never a message.
@@ -17,7 +13,9 @@ type rooms struct {
 }
 
 type room struct {
-	backoff *backoff.ExponentialBackOff
+	pauses  pauses
+	until   time.Time
+	paused  tick // with the answer that until was reckoned from
 	givenUp bool
 }
 
@@ -28,21 +26,34 @@ func newRooms(cfg *Config) rooms {
 func (r *rooms) get(id int64) *room {
 	x := r.all[id]
 	if x == nil {
-		if len(r.all) >= mostRooms {
-			for old := range r.all {
-				delete(r.all, old)
-				break
-			}
-		}
-		x = &room{backoff: newBackoff(r.initial, r.most)}
+		evict(r.all, mostRooms)
+		x = &room{pauses: newPauses(r.initial, r.most)}
 		r.all[id] = x
 	}
 	return x
 }
 
-// unanswered says how long the room is left alone.
-func (r *rooms) unanswered(id int64) time.Duration { return r.get(id).backoff.NextBackOff() }
+// evict makes room for one more entry. Which one goes doesn't matter.
+func evict[K comparable, V any](m map[K]V, most int) {
+	for k := range m {
+		if len(m) < most {
+			return
+		}
+		delete(m, k)
+	}
+}
 
+// silence says until when the room is left alone after a call, begun at that tick, that nobody answered.
+// When many calls of a room were on their way, all their ends are one failure: the backoff grows once.
+func (r *rooms) silence(now time.Time, id int64, begun, at tick) time.Time {
+	x := r.get(id)
+	if begun > x.paused {
+		x.until, x.paused = now.Add(x.pauses.next()), at
+	}
+	return x.until
+}
+
+// answered ends a room's trouble as far as it is the sender's matter: it is there, whatever it says.
 func (r *rooms) answered(id int64) { delete(r.all, id) }
 
 func (r *rooms) giveUp(id int64) { r.get(id).givenUp = true }

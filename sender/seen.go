@@ -21,23 +21,22 @@ func newSeen() *seen {
 	return &seen{seed: maphash.MakeSeed(), ring: make([]uint64, seenCount), table: make([]uint32, seenTable)}
 }
 
-// again says whether the message was sent before, and remembers it.
+// again says whether the message was sent before, and remembers it as the newest.
 func (s *seen) again(room int64, msgID string) bool {
 	h := maphash.String(s.seed, msgID) ^ maphash.Comparable(s.seed, room)
-	slot, there := s.find(h)
-	if there {
-		return true
-	}
 	if s.full {
-		s.forget(s.ring[s.next])
-		slot, _ = s.find(h) // what was moved may have taken it
+		// One that was sent again since then stands at its newer place.
+		if slot, there := s.find(s.ring[s.next]); there && s.table[slot] == uint32(s.next+1) {
+			s.free(slot)
+		}
 	}
+	slot, there := s.find(h)
 	s.ring[s.next] = h
 	s.table[slot] = uint32(s.next + 1)
 	if s.next++; s.next == seenCount {
 		s.next, s.full = 0, true
 	}
-	return false
+	return there
 }
 
 // find returns the slot of h, or the free one where it would be.
@@ -52,12 +51,8 @@ func (s *seen) find(h uint64) (slot int, there bool) {
 	}
 }
 
-// forget takes h out and closes the gap, so that what lies behind it is still found.
-func (s *seen) forget(h uint64) {
-	gap, there := s.find(h)
-	if !there {
-		return
-	}
+// free empties a slot and closes the gap, so that what lies behind it is still found.
+func (s *seen) free(gap int) {
 	for i := (gap + 1) % seenTable; s.table[i] != 0; i = (i + 1) % seenTable {
 		home := int(s.ring[s.table[i]-1] % seenTable)
 		if (i-home+seenTable)%seenTable >= (i-gap+seenTable)%seenTable {

@@ -3,17 +3,15 @@ package sender
 import (
 	"fmt"
 	"time"
-
-	"github.com/cenkalti/backoff/v4"
 )
 
 // setup is the trouble of a worker that is set up wrongly: wrong credentials, clock, region or URL. No
 // message is at fault, so none is refused; but a desc may echo what a user wrote, so the trouble stands
 // only until any call is answered 200.
 type setup struct {
-	why     string    // "": no trouble
-	next    time.Time // of the next probe
-	backoff *backoff.ExponentialBackOff
+	why    string    // "": no trouble
+	next   time.Time // of the next probe
+	pauses pauses
 }
 
 // A probe finds out within seconds that a setting was mended, and bothers the API twice a minute at most.
@@ -22,27 +20,20 @@ const (
 	rarestProbe = 30 * time.Second
 )
 
-func newSetup() setup { return setup{backoff: newBackoff(firstProbe, rarestProbe)} }
+func newSetup() setup { return setup{pauses: newPauses(firstProbe, rarestProbe)} }
 
-// stands notes a verdict of this kind. The first probe, of another room, goes at once: if it is answered
-// 200, the trouble is the one call's and not the worker's.
-func (s *setup) stands(now time.Time, why string, probe bool) {
-	switch {
-	case s.why == "":
+// stands notes a verdict of this kind. The first probe goes at once, if it can in another room: if it is
+// answered 200, the trouble is the one call's and not the worker's.
+func (s *setup) stands(now time.Time, why string) {
+	if s.why == "" {
 		s.next = now
-		s.backoff.Reset()
-	case probe:
-		s.next = now.Add(s.backoff.NextBackOff())
+		s.pauses.Reset()
 	}
 	s.why = why
 }
 
-// unheard delays the next probe after one that nobody answered.
-func (s *setup) unheard(now time.Time) {
-	if s.why != "" {
-		s.next = now.Add(s.backoff.NextBackOff())
-	}
-}
+// probed delays the next probe after one that ended in whatever way but a 200.
+func (s *setup) probed(now time.Time) { s.next = now.Add(s.pauses.next()) }
 
 func (s *setup) over() { s.why = "" }
 
@@ -59,11 +50,11 @@ func (a *Answer) explain() string {
 	case a.Code == 403:
 		return fmt.Sprintf("the API refuses the app (403, %q): check that api-endpoint is of the app's region, and that batch sending is enabled", a.says(regionTexts))
 	case a.Code == 301:
-		return "the API says that the app is disabled (301)"
+		return "the API says that the app is disabled (301): ask its owner"
 	case a.Code == 302:
 		return "the API refuses the credentials (302): check app-key and app-secret"
 	case a.Code == 315:
-		return "the API doesn't allow this machine's IP address (315)"
+		return "the API doesn't allow this machine's IP address (315): add it in the app's console"
 	}
 	return fmt.Sprintf("the API answers %d", a.Code)
 }

@@ -35,6 +35,8 @@ func (a *Answer) judge() Verdict {
 		return Refused
 	case status >= 300 && status < 400:
 		return SetUp
+	case a.HasCode && a.Code == 200 && status >= 400:
+		return Unknown // it contradicts itself
 	case a.HasCode:
 		return a.judgeCode()
 	case status >= 400:
@@ -76,7 +78,8 @@ var regionTexts = []string{"forbidden in current region", "func not enable"}
 
 // says returns which of the texts the desc contains, or "".
 func (a *Answer) says(texts []string) string {
-	desc := strings.ToLower(a.Desc)
+	// The API's own text stands at the beginning; what follows may be a user's.
+	desc := strings.ToLower(a.Desc[:min(len(a.Desc), 200)])
 	for _, t := range texts {
 		if strings.Contains(desc, t) {
 			return t
