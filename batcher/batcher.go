@@ -100,7 +100,7 @@ func (b *Batcher) Add(e *event.Event) {
 		return // what is behind a batch is looked at when that is done
 	}
 	l.grow(&b.cfg)
-	b.place(l, l.ripe(&b.cfg))
+	b.place(l, latest(l.ripe(&b.cfg), l.since))
 }
 
 // Next seals and takes the batch whose turn it is, or returns nil if none may go now. It occupies a slot.
@@ -219,7 +219,10 @@ func (b *Batcher) Done(x *Batch, now time.Time) {
 			b.remove(l)
 		} else {
 			l.grow(&b.cfg)
-			// Queued anew: a lane with a backlog lets every other due lane go before it.
+			// Queued anew: a lane with a backlog lets every other due lane go before it. What is added
+			// later mustn't give it back the turn of its head, or a lane with a stream of events would go
+			// before all others as long as it has a backlog.
+			l.since = now
 			b.place(l, latest(l.ripe(&b.cfg), now))
 		}
 	}

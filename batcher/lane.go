@@ -22,6 +22,7 @@ type lane struct {
 	events []*event.Event // not sealed, in order
 	batch  *Batch         // sealed and without outcome; nil: the head run may go
 
+	since time.Time // when its last batch was done: it isn't due from before that
 	due   time.Time // since when, or from when on, it may take its turn
 	index int       // in room.waiting; -1: it doesn't wait
 

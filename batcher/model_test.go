@@ -53,11 +53,7 @@ func (m *model) add(e *event.Event) {
 		i = len(m.lanes)
 		m.lanes = append(m.lanes, &modelLane{partition: e.Partition, room: e.Room, sender: sender})
 	}
-	l := m.lanes[i]
-	l.events = append(l.events, e)
-	if l.batch == nil {
-		l.since = time.Time{} // its turn is by its head again
-	}
+	m.lanes[i].events = append(m.lanes[i].events, e)
 }
 
 // run is the head run of a lane, and whether it can't grow.
