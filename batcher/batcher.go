@@ -49,8 +49,7 @@ type Batch struct {
 	// Memo is the caller's own: what it wants to remember of the batch between attempts.
 	Memo any
 
-	lane    *lane          // nil once it was dropped or done
-	sealed  []*event.Event // the part of the lane's own list that Events began as
+	lane    *lane // nil once it was dropped or done
 	room    *room
 	out     bool // occupies a slot
 	trouble bool // began while the room was in trouble
@@ -214,7 +213,6 @@ func (b *Batcher) Retry(x *Batch, at time.Time) {
 func (b *Batcher) Done(x *Batch, now time.Time) {
 	if l := x.lane; l != nil {
 		x.lane, l.batch = nil, nil
-		clear(x.sealed) // or the lane would keep alive what has left it
 		if len(l.events) == 0 {
 			b.remove(l)
 		} else {

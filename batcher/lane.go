@@ -111,8 +111,11 @@ func (l *lane) ripe(cfg *Config) time.Time {
 
 // seal takes the head run out of the lane.
 func (l *lane) seal() *Batch {
-	run := l.events[:l.run:l.run]
-	x := &Batch{Partition: l.key.partition, Room: l.key.room, Events: run, lane: l, room: l.room, sealed: run}
+	run := l.events[:l.run]
+	// A list of its own: an event that has its outcome counts no more against the bound of the buffer, so
+	// the lane mustn't keep it alive while the rest of the batch is being retried.
+	x := &Batch{Partition: l.key.partition, Room: l.key.room, Events: slices.Clone(run), lane: l, room: l.room}
+	clear(run)
 	l.events = l.events[l.run:]
 	if len(l.events) == 0 {
 		l.events = nil
