@@ -201,8 +201,8 @@ func TestDoubtWaits(t *testing.T) {
 	if x := b.Probe(at(5*time.Second - 1)); x != nil {
 		t.Errorf("%s probed though it must wait", ids(x))
 	}
-	if x := b.Next(at(5 * time.Second)); ids(x) != "a " {
-		t.Errorf("%s", ids(x))
+	if x := b.Next(at(5 * time.Second)); ids(x) != "a b " {
+		t.Errorf("%s: what came behind has waited with it", ids(x))
 	}
 }
 

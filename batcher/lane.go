@@ -85,8 +85,8 @@ func (l *lane) fits(e *event.Event, cfg *Config) bool {
 	if !event.CanShare(head, e) || l.bytes+event.SeparatorBytes+e.MessageBytes() > cfg.MaxBytes {
 		return false
 	}
-	if !head.NotBefore.Equal(e.NotBefore) {
-		return false // one of them is in doubt and waits, the other doesn't
+	if e.NotBefore.After(head.NotBefore) {
+		return false // it must wait longer than the head
 	}
 	// The answer names messages by msgId: one call can't tell two of the same apart.
 	return !slices.ContainsFunc(l.events[:l.run], func(x *event.Event) bool { return x.MsgID == e.MsgID })

@@ -66,7 +66,7 @@ func (m *model) run(l *modelLane) (run []*event.Event, shut bool) {
 		}
 		same := func(o *event.Event) bool { return o.MsgID == e.MsgID }
 		if i > 0 && (!event.CanShare(l.events[0], e) || size > m.cfg.MaxBytes || slices.ContainsFunc(l.events[:i], same) ||
-			!e.NotBefore.Equal(l.events[0].NotBefore)) {
+			e.NotBefore.After(l.events[0].NotBefore)) {
 			return l.events[:i], true
 		}
 	}
