@@ -33,7 +33,7 @@ type Config struct {
 	Window   time.Duration // from the arrival of a lane's head until the lane is due; 0: at once
 	MaxBatch int           // messages a batch: 1 to 10
 	MaxBytes int           // cap on the encoded body of a batch; one event over it goes alone
-	Slots    int           // batches that may be on their way at once
+	Slots    int           // batches that may be on their way at once; with less than 10, a call in trouble takes more than a tenth of them
 
 	// RoomRate is messages a second a room; 0: no limit. Batches of a room are spaced by their size, so
 	// that a second has at most RoomRate messages and what the batch that reaches it has more.
@@ -161,6 +161,20 @@ func (b *Batcher) Wake() time.Time {
 		}
 	}
 	return at
+}
+
+// WakeProbe is the earliest instant at which Probe can give a batch, if a slot is free then; zero if it
+// can't without another call. It looks at every room that waits: it is asked only while sending is stopped.
+func (b *Batcher) WakeProbe() time.Time {
+	var first time.Time
+	for _, rooms := range []roomHeap{b.healthy, b.troubled} {
+		for _, r := range rooms {
+			if t := r.waiting[0].due; first.IsZero() || t.Before(first) {
+				first = t
+			}
+		}
+	}
+	return first
 }
 
 // take seals the head run of the room's first lane, or takes up the batch that is to go again.

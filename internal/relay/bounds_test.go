@@ -119,7 +119,7 @@ func TestI9_OneRoomInTroubleDoesNotSlowTheOthers(t *testing.T) {
 		return took
 	}
 	calm := finish(t, world.Reaction{Delay: 50 * time.Millisecond, Body: `{"code":200}`})
-	for name, trouble := range map[string]world.Reaction{"503": {Status: 503}, "hangs": {Delay: 10 * time.Second}} {
+	for name, trouble := range map[string]world.Reaction{"503": {Status: 503}, "hangs": {Delay: 10 * time.Second, Reset: true}} {
 		if took := finish(t, trouble); took > calm*12/10 {
 			t.Errorf("%s: the healthy rooms took %v, %v without trouble", name, took, calm)
 		}

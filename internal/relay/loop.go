@@ -81,7 +81,9 @@ func (l *loop) dispatch() time.Time {
 		case sender.Open:
 			b = l.batches.Next(now)
 		case sender.Probing:
-			b = l.batches.Probe(now)
+			if b = l.batches.Probe(now); b == nil {
+				return l.later(now, l.batches.WakeProbe())
+			}
 		case sender.Shut:
 			return l.later(now, gate.Until)
 		}

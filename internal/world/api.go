@@ -46,6 +46,8 @@ type api struct {
 	sim    http.Handler
 	closed chan struct{} // ends delays with the world
 
+	deciding sync.Mutex // held while a test decides
+
 	mu        sync.Mutex // guards the fields below
 	intercept func(Request) Reaction
 	calls     []Request
@@ -62,10 +64,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	intercept := a.intercept
 	a.mu.Unlock()
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	var re Reaction
-	if intercept != nil {
-		re = intercept(call)
-	}
+	re := a.decide(intercept, call)
 	if re.Delay > 0 {
 		select {
 		case <-time.After(re.Delay):
@@ -88,6 +87,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !re.Take:
 		a.sim.ServeHTTP(w, r)
 	}
+}
+
+// decide asks the test, one call at a time, so that what it counts needs no lock of its own.
+func (a *api) decide(intercept func(Request) Reaction, call Request) Reaction {
+	if intercept == nil {
+		return Reaction{}
+	}
+	a.deciding.Lock()
+	defer a.deciding.Unlock()
+	return intercept(call)
 }
 
 func request(body []byte) Request {
