@@ -84,7 +84,7 @@ func (t *tray) run(ctx context.Context) {
 			continue
 		}
 		t.failed(err)
-		pause(ctx, retry.NextBackOff())
+		pause(ctx, min(retry.NextBackOff(), t.w.cfg.RetryMax)) // its jitter goes beyond
 	}
 }
 
@@ -131,7 +131,7 @@ func (t *tray) written(batch []*envelope) {
 	t.failure = nil
 	t.w.mu.Unlock()
 	if recovered {
-		t.w.rarely.Info().Str("topic", t.w.cfg.Topic).Int32("source_partition", t.partition).Msg("letters are written again")
+		t.w.rarely.Info().Str("topic", t.w.cfg.Topic).Int32("source-partition", t.partition).Msg("letters are written again")
 	}
 	t.w.cfg.Written(letters)
 }
@@ -184,7 +184,7 @@ func (t *tray) failed(err error) {
 		t.queue = append(t.queue[1:], t.queue[0])
 	}
 	t.w.mu.Unlock()
-	t.w.rarely.Warn().Err(err).Str("topic", t.w.cfg.Topic).Int32("source_partition", t.partition).
+	t.w.rarely.Warn().Err(err).Str("topic", t.w.cfg.Topic).Int32("source-partition", t.partition).
 		Int("waiting", waiting).Msg("letters can't be written, trying again")
 }
 

@@ -22,14 +22,12 @@ type Flags struct {
 // rawFlag collects what a flag was given.
 type rawFlag struct {
 	kind   string
-	value  value
-	def    string
 	values []string
 }
 
 func (f *rawFlag) Set(s string) error { f.values = append(f.values, s); return nil }
 func (f *rawFlag) Type() string       { return f.kind }
-func (f *rawFlag) String() string     { return f.def }
+func (f *rawFlag) String() string     { return strings.Join(f.values, ",") }
 
 // NewFlags adds the command's settings, and --config, to set.
 func NewFlags(set *pflag.FlagSet, use Use) *Flags {
@@ -40,7 +38,7 @@ func NewFlags(set *pflag.FlagSet, use Use) *Flags {
 			if !x.of(use) {
 				continue
 			}
-			raw := &rawFlag{kind: x.value.kind(), value: x.value}
+			raw := &rawFlag{kind: x.value.kind()}
 			f.raw[x.name] = raw
 			flag := set.VarPF(raw, x.name, "", x.help)
 			if _, ok := x.value.(boolean); ok {
@@ -49,6 +47,25 @@ func NewFlags(set *pflag.FlagSet, use Use) *Flags {
 		}
 	}
 	return f
+}
+
+// IsSetting says whether a flag is one that NewFlags added for a setting.
+func IsSetting(f *pflag.Flag) bool {
+	_, ok := f.Value.(*rawFlag)
+	return ok
+}
+
+// Choices are what the command's settings take that take one of a few words, by name.
+func Choices(use Use) map[string][]string {
+	all := map[string][]string{}
+	for _, part := range Defaults().table() {
+		for _, x := range part.settings {
+			if v, ok := x.value.(choice); ok && x.of(use) {
+				all[x.name] = v.of
+			}
+		}
+	}
+	return all
 }
 
 // Load reads every source in turn, file before variables before flags, and checks the outcome. The error

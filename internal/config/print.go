@@ -61,7 +61,11 @@ func Markdown() string {
 	for _, part := range Defaults().table() {
 		fmt.Fprintf(&b, "\n**%s**\n\n| setting | default | |\n|---|---|---|\n", part.title)
 		for _, x := range part.settings {
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", x.name, x.defaultText(), x.help)
+			help := x.help
+			if v, ok := x.value.(choice); ok {
+				help += ": `" + strings.Join(v.of, "`, `") + "`"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", x.name, x.defaultText(), help)
 		}
 	}
 	return b.String()

@@ -78,7 +78,7 @@ func (s *Settings) api() []setting {
 		{name: "room-rate", value: decimal{&s.RoomRate, 100_000}, help: "messages a second a room; the API drops in silence what is beyond 20, 0 is no limit"},
 		{name: "max-in-flight", value: integer{&s.MaxInFlight, 1, 10_000}, help: "calls on their way at once"},
 		{name: "request-timeout", value: duration{&s.RequestTimeout, 100 * time.Millisecond, 5 * time.Minute}, help: "how long a call may last; at most a quarter of session-timeout"},
-		{name: "retry-initial", value: duration{&s.RetryInitial, time.Millisecond, time.Minute}, help: "first wait before a call is repeated; it doubles about every second time"},
+		{name: "retry-initial", value: duration{&s.RetryInitial, time.Millisecond, time.Minute}, help: "first wait before a call is repeated; each next one is longer"},
 		{name: "retry-max", value: duration{&s.RetryMax, 10 * time.Millisecond, time.Hour}, help: "longest such wait"},
 		{name: "give-up-after", value: duration{&s.GiveUpAfter, time.Second, 24 * time.Hour}, help: "how long a room may fail while others are answered until its messages become letters; at least twice retry-max"},
 		{name: "resend-refusals", value: choice{&s.ResendRefusals, []string{"letter", "resend"}}, help: "what becomes of a message that the API says it has from before: a letter, or sent once more with resendFlag 1"},
@@ -115,8 +115,8 @@ func (s *Settings) delivery() []setting {
 func (s *Settings) operation() []setting {
 	return []setting{
 		{name: "admin-addr", value: optional{textValue{&s.AdminAddr, address}, "off"}, help: "address of /livez, /readyz and /metrics; off: none"},
-		{name: "log-level", value: choice{&s.LogLevel, []string{"debug", "info", "warn", "error"}}, both: true, help: "the least that is logged"},
-		{name: "log-format", value: choice{&s.LogFormat, []string{"json", "console"}}, both: true, help: "for machines or for people"},
+		{name: "log-level", value: choice{&s.LogLevel, []string{"debug", "info", "warn", "error"}}, help: "the least that is logged"},
+		{name: "log-format", value: choice{&s.LogFormat, []string{"json", "console"}}, help: "for machines or for people"},
 	}
 }
 

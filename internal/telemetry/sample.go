@@ -13,7 +13,6 @@ type Sample struct {
 	BufferedEvents int
 	BufferedBytes  int
 	Lanes          int
-	DueLanes       int
 	RoomsInTrouble int
 	InFlight       int
 	LettersWaiting int
@@ -72,13 +71,12 @@ var (
 		{desc("buffered_events", "Events fetched and not settled."), func(s *Sample) float64 { return float64(s.BufferedEvents) }},
 		{desc("buffered_bytes", "Their size."), func(s *Sample) float64 { return float64(s.BufferedBytes) }},
 		{desc("lanes", "Lanes with events."), func(s *Sample) float64 { return float64(s.Lanes) }},
-		{desc("due_lanes", "Lanes whose next batch may go."), func(s *Sample) float64 { return float64(s.DueLanes) }},
 		{desc("rooms_in_trouble", "Rooms whose last call failed."), func(s *Sample) float64 { return float64(s.RoomsInTrouble) }},
 		{desc("calls_in_flight", "Calls on their way."), func(s *Sample) float64 { return float64(s.InFlight) }},
 		{desc("letters_waiting", "Letters that Kafka hasn't acknowledged yet."), func(s *Sample) float64 { return float64(s.LettersWaiting) }},
 		{desc("partitions_held", "Partitions that this worker holds."), func(s *Sample) float64 { return float64(s.PartitionsHeld) }},
 		{desc("partitions", "Partitions of the topic."), func(s *Sample) float64 { return float64(s.PartitionsTotal) }},
-		{desc("quota_calls_per_second", "This worker's share of the rate; 0: no limit."), func(s *Sample) float64 { return s.QuotaShare }},
+		{desc("quota_calls_per_second", "This worker's share of the rate; 0: no limit, or no partitions."), func(s *Sample) float64 { return s.QuotaShare }},
 	}
 	counters = []struct {
 		desc *prometheus.Desc

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"roomrelay/internal/config"
+)
+
+// kafkaCheck looks at brokers, topics and group.
+type kafkaCheck struct {
+	*report
+	settings *config.Settings
+	client   *kafka.Client
+}
+
+// brokerWait is how long a broker may take to answer. Nobody wants to wait longer for a line.
+const brokerWait = 10 * time.Second
+
+func (k *kafkaCheck) run(ctx context.Context) {
+	if !k.brokers(ctx) {
+		k.note("topics", "not looked at, since no broker answers")
+		return
+	}
+	n := k.topic(ctx, "topic", k.settings.Topic, "the producers' topic must exist")
+	create := fmt.Sprintf("create it: kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d --config cleanup.policy=delete",
+		k.settings.Brokers[0], k.settings.DeadLetterTopic, max(n, 1))
+	if k.topic(ctx, "dead-letter topic", k.settings.DeadLetterTopic, create) > 0 {
+		k.policy(ctx)
+	}
+	if n > 0 {
+		k.group(ctx, n)
+	}
+}
+
+// brokers asks each address on its own, so that one that is wrong isn't hidden by the others.
+func (k *kafkaCheck) brokers(ctx context.Context) (any bool) {
+	for _, address := range k.settings.Brokers {
+		begun := time.Now()
+		answer, err := k.metadata(ctx, address, k.settings.Topic)
+		if err != nil {
+			k.fail("broker "+address, "%s", explainKafka(err))
+			continue
+		}
+		any = true
+		k.ok("broker "+address, "answers in %v; brokers in the cluster: %d", time.Since(begun).Round(time.Millisecond), len(answer.Brokers))
+	}
+	return any
+}
+
+func (k *kafkaCheck) metadata(ctx context.Context, address, topic string) (*kafka.MetadataResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, brokerWait)
+	defer cancel()
+	r := &kafka.MetadataRequest{Topics: []string{topic}}
+	if address != "" {
+		r.Addr = kafka.TCP(address)
+	}
+	return k.client.Metadata(ctx, r)
+}
+
+// explainKafka adds what the library's errors leave to be guessed.
+func explainKafka(err error) string {
+	text := err.Error()
+	if _, rest, ok := strings.Cut(text, "kafka.(*Client)."); ok { // the library's name for itself
+		_, text, _ = strings.Cut(rest, ": ")
+	}
+	switch {
+	case strings.Contains(text, "broker appears to be expecting TLS"):
+		return text + ": set tls"
+	case strings.Contains(text, "EOF"):
+		return text + ": is this a broker's port, and do tls and sasl-mechanism fit it?"
+	case errors.Is(err, kafka.SASLAuthenticationFailed):
+		return text + ": check sasl-username and the password"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in " + brokerWait.String()
+	}
+	return text
+}
+
+// topic says how many partitions a topic has; 0: it can't be used.
+func (k *kafkaCheck) topic(ctx context.Context, what, name, missing string) int {
+	answer, err := k.metadata(ctx, "", name)
+	if err == nil && len(answer.Topics) == 1 {
+		err = answer.Topics[0].Error
+	}
+	what = fmt.Sprintf("%s %s", what, name)
+	switch {
+	case errors.Is(err, kafka.UnknownTopicOrPartition):
+		k.fail(what, "it doesn't exist; %s", missing)
+		return 0
+	case err != nil:
+		k.fail(what, "%s", explainKafka(err))
+		return 0
+	}
+	partitions := answer.Topics[0].Partitions
+	without := 0
+	for _, p := range partitions {
+		if p.Leader.ID < 0 || p.Leader.Host == "" {
+			without++
+		}
+	}
+	if without > 0 {
+		k.fail(what, "%d of its %d partitions have no leader: is a broker down?", without, len(partitions))
+		return len(partitions)
+	}
+	k.ok(what, "%d partitions", len(partitions))
+	return len(partitions)
+}
+
+// policy sees that letters aren't compacted away: two letters of a room have the same key.
+func (k *kafkaCheck) policy(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, brokerWait)
+	defer cancel()
+	name := k.settings.DeadLetterTopic
+	answer, err := k.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
+		{ResourceType: kafka.ResourceTypeTopic, ResourceName: name, ConfigNames: []string{"cleanup.policy"}},
+	}})
+	if err == nil && len(answer.Resources) == 1 {
+		err = answer.Resources[0].Error
+	}
+	what := "dead-letter topic " + name
+	if err != nil || len(answer.Resources) != 1 {
+		k.note(what, "its cleanup.policy can't be read (%v); it must be delete", err)
+		return
+	}
+	entries := answer.Resources[0].ConfigEntries
+	i := slices.IndexFunc(entries, func(e kafka.DescribeConfigResponseConfigEntry) bool { return e.ConfigName == "cleanup.policy" })
+	switch {
+	case i < 0:
+		k.note(what, "its cleanup.policy isn't told; it must be delete")
+	case entries[i].ConfigValue != "delete":
+		k.fail(what, "its cleanup.policy is %s: letters of a room would replace one another; set it to delete", entries[i].ConfigValue)
+	default:
+		k.ok(what, "its cleanup.policy is delete")
+	}
+}
+
+// group sees whether the coordinator answers, and whether this would be the group's first work.
+func (k *kafkaCheck) group(ctx context.Context, partitions int) {
+	ctx, cancel := context.WithTimeout(ctx, brokerWait)
+	defer cancel()
+	s := k.settings
+	what := "group " + s.Group
+	all := make([]int, partitions)
+	for i := range all {
+		all[i] = i
+	}
+	answer, err := k.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: s.Group, Topics: map[string][]int{s.Topic: all}})
+	if err == nil {
+		err = answer.Error
+	}
+	if errors.Is(err, kafka.GroupIdNotFound) { // a group that nobody has joined yet
+		answer, err = &kafka.OffsetFetchResponse{}, nil
+	}
+	if err != nil {
+		k.fail(what, "its commits can't be read: %s", explainKafka(err))
+		return
+	}
+	committed := 0
+	for _, p := range answer.Topics[s.Topic] {
+		if p.CommittedOffset >= 0 {
+			committed++
+		}
+	}
+	switch {
+	case committed == partitions:
+		k.ok(what, "has a commit for each partition")
+	case s.Fresh:
+		k.ok(what, "has a commit for %d of %d partitions; the others are fresh and begin at the %s record", committed, partitions, s.AutoOffsetReset)
+	default:
+		k.note(what, "has a commit for %d of %d partitions; in the others, what is in the topic now is sent with resendFlag 1 (set fresh if the group has never sent anything)", committed, partitions)
+	}
+}

@@ -1,0 +1,18 @@
+// Command roomrelay moves chat events from a Kafka topic into chat rooms: the worker, and what goes with
+// it: check, config, produce.
+//
+// Exit codes: 0 done; 1 something failed, or a second signal; 2 the command line or a setting is wrong.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	p := &program{environ: os.Environ(), in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	os.Exit(p.run(os.Args[1:], signals))
+}

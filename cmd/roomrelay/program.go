@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"roomrelay/internal/config"
+)
+
+// program is one run of the command, with all that it may touch.
+type program struct {
+	environ  []string
+	in       io.Reader
+	out, err io.Writer
+
+	began bool // a command's own code has begun: what fails from here on isn't the command line
+}
+
+const (
+	exitFine   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errTold is the error of a command that has said itself what is wrong.
+var errTold = errors.New("told already")
+
+// run executes the command line. The first signal ends the command in order, the second one at once.
+func (p *program) run(args []string, signals <-chan os.Signal) int {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ended := make(chan int, 1)
+	go func() { ended <- p.execute(ctx, args) }()
+	select {
+	case code := <-ended:
+		return code
+	case <-signals:
+		stop()
+	}
+	select {
+	case code := <-ended:
+		return code
+	case <-signals:
+		return exitFailed
+	}
+}
+
+func (p *program) execute(ctx context.Context, args []string) int {
+	root := p.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	switch mistakes, wrong := errors.AsType[config.Mistakes](err); {
+	case err == nil:
+		return exitFine
+	case errors.Is(err, errTold):
+		return exitFailed
+	case wrong:
+		for _, m := range mistakes {
+			fmt.Fprintf(p.err, "roomrelay: %v\n", m)
+		}
+		return exitUsage
+	case !p.began:
+		fmt.Fprintf(p.err, "roomrelay: %v\nSee roomrelay --help.\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(p.err, "roomrelay: %v\n", err)
+		return exitFailed
+	}
+}
+
+const about = "Moves chat events from a Kafka topic into chat rooms of the NetEase IM API."
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "roomrelay", Long: about, Version: versionText(),
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	root.AddCommand(p.workerCommand(), p.produceCommand(), p.checkCommand(), p.configCommand(), &cobra.Command{
+		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
+		Run: func(*cobra.Command, []string) { fmt.Fprintln(p.out, versionText()) },
+	})
+	return root
+}
+
+// command makes a subcommand with the settings that it uses.
+func (p *program) command(name, short, long string, use config.Use, run func(context.Context, *config.Flags) error) *cobra.Command {
+	var flags *config.Flags
+	c := &cobra.Command{
+		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p.began = true
+			return run(c.Context(), flags)
+		},
+	}
+	flags = config.NewFlags(c.Flags(), use)
+	for name, of := range config.Choices(use) {
+		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(of, cobra.ShellCompDirectiveNoFileComp)) // it fails for an unknown flag only
+	}
+	c.SetHelpFunc(func(c *cobra.Command, _ []string) { p.help(c, use) })
+	return c
+}
+
+// help is told by section and fits the terminal: cobra's own would be one list of fifty flags.
+func (p *program) help(c *cobra.Command, use config.Use) {
+	width := width(p.out)
+	config.Wrap(p.out, c.Long, "", width)
+	fmt.Fprintf(p.out, "\nUsage:\n  %s [flags]\n\n", c.CommandPath())
+	fmt.Fprintln(p.out, "Flags:")
+	c.InitDefaultHelpFlag()
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if config.IsSetting(f) {
+			return
+		}
+		kind, usage := pflag.UnquoteUsage(f)
+		fmt.Fprintf(p.out, "  --%s\n", strings.TrimSpace(f.Name+" "+kind))
+		config.Wrap(p.out, usage, "      ", width)
+	})
+	fmt.Fprintln(p.out)
+	config.Wrap(p.out, "Each of the settings below may stand in a ROOMRELAY_* variable (ROOMRELAY_TOPIC) or in the file (topic: chat) instead. A flag wins over a variable, and that over the file.", "", width)
+	fmt.Fprintln(p.out)
+	config.Usage(p.out, use, width)
+}
+
+// widest is how far help goes on a wide terminal: longer lines are hard to read.
+const widest = 110
+
+// width is that of the terminal behind w, or 80.
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return min(n, widest)
+		}
+	}
+	return 80
+}
+
+// version is set when a release is built (-ldflags "-X main.version=...").
+var version string
+
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	"github.com/spf13/cobra"
+
+	"roomrelay/batcher"
+	"roomrelay/consumer"
+	"roomrelay/deadletter"
+	"roomrelay/internal/config"
+	"roomrelay/internal/relay"
+	"roomrelay/internal/telemetry"
+	"roomrelay/sender"
+)
+
+func (p *program) workerCommand() *cobra.Command {
+	return p.command("worker", "Move events from Kafka into chat rooms",
+		"Joins the group and moves events until it is stopped. SIGTERM or Ctrl-C stops it in order: what is on its way ends, everything settled is committed, within drain-timeout. A second one ends it at once.",
+		config.Worker, p.work)
+}
+
+func (p *program) work(ctx context.Context, f *config.Flags) error {
+	s, err := config.Load(f, p.environ)
+	if err != nil {
+		return err
+	}
+	log, err := telemetry.NewLog(p.err, s.LogLevel, s.LogFormat)
+	if err != nil {
+		return err
+	}
+	for _, w := range s.Warnings {
+		log.Warn().Str("what", w).Msg("setting")
+	}
+	transport, err := s.Transport()
+	if err != nil {
+		return err
+	}
+	defer transport.CloseIdleConnections()
+	if err := p.relay(ctx, s, transport, log); err != nil {
+		log.Error().Err(err).Msg("worker ended")
+		return errTold
+	}
+	log.Info().Msg("worker ended")
+	return nil
+}
+
+func (p *program) relay(ctx context.Context, s *config.Settings, transport *kafka.Transport, log zerolog.Logger) error {
+	var r *relay.Relay
+	metrics := telemetry.NewMetrics(telemetry.Config{
+		Version: versionText(), Verdicts: verdicts(), Reasons: reasons(), Sample: func() telemetry.Sample { return sample(r, s) },
+	})
+	r, err := relay.New(relayConfig(s, transport, metrics, log))
+	if err != nil {
+		return err
+	}
+	if s.AdminAddr != "" {
+		admin, err := telemetry.Listen(s.AdminAddr, metrics, r.Ready)
+		if err != nil {
+			return err
+		}
+		serve, stop := context.WithCancel(context.WithoutCancel(ctx)) // it answers during the drain, too
+		served := make(chan struct{})
+		defer func() { stop(); <-served }()
+		go func() {
+			defer close(served)
+			if err := admin.Run(serve); err != nil {
+				log.Error().Err(err).Msg("admin server ended")
+			}
+		}()
+		log.Info().Stringer("addr", admin.Addr()).Msg("admin server listens")
+	}
+	defer context.AfterFunc(ctx, func() {
+		log.Info().Dur("drain-timeout", s.DrainTimeout).Msg("stopping")
+	})()
+	log.Info().Str("version", versionText()).Strs("brokers", s.Brokers).Str("topic", s.Topic).Str("group", s.Group).
+		Str("dead-letter-topic", s.DeadLetterTopic).Strs("api-endpoint", s.APIEndpoints).Msg("worker starts")
+	return r.Run(ctx)
+}
+
+// relayConfig spreads the settings over the stages.
+func relayConfig(s *config.Settings, transport *kafka.Transport, meter relay.Meter, log zerolog.Logger) relay.Config {
+	ordering := map[string]batcher.Ordering{"sender": batcher.BySender, "room": batcher.ByRoom}
+	reset := map[string]consumer.Reset{"earliest": consumer.Earliest, "latest": consumer.Latest, "fail": consumer.Fail}
+	return relay.Config{
+		Consumer: consumer.Config{
+			Transport: transport, Addr: s.Addr(), Topic: s.Topic, Group: s.Group, InstanceID: s.InstanceID, ClientID: s.ClientID,
+			SessionTimeout: s.SessionTimeout, RebalanceTimeout: s.RebalanceTimeout, RequestTimeout: s.RequestTimeout, Lease: s.Lease,
+			CommitEvery: s.CommitEvery, MaxEvents: s.MaxBufferedEvents, MaxBytes: s.MaxBufferedBytes,
+			Reset: reset[s.AutoOffsetReset], Fresh: s.Fresh, LeaveOnStop: s.LeaveOnStop, Log: log,
+		},
+		Batcher: batcher.Config{
+			Ordering: ordering[s.Ordering], Window: s.Window, MaxBatch: s.MaxBatch, MaxBytes: s.MaxBodyBytes,
+			Slots: s.MaxInFlight, RoomRate: s.RoomRate,
+		},
+		Sender: sender.Config{
+			Endpoints: s.APIEndpoints, AppKey: s.AppKey, AppSecret: sender.Secret(s.AppSecret), RequestTimeout: s.RequestTimeout,
+			RetryInitial: s.RetryInitial, RetryMax: s.RetryMax, GiveUpAfter: s.GiveUpAfter, Rate: s.Rate,
+			ResendRefusals: s.ResendRefusals == "resend", DuplicateReasons: s.DuplicateReasons, MaxInFlight: s.MaxInFlight, Log: log,
+		},
+		DeadLetter: deadletter.Config{
+			Transport: transport, Addr: s.Addr(), Topic: s.DeadLetterTopic, SourceTopic: s.Topic, Group: s.Group,
+			RequestTimeout: s.RequestTimeout, RetryInitial: s.RetryInitial, RetryMax: s.RetryMax, Log: log,
+		},
+		DrainTimeout: s.DrainTimeout, Meter: meter, Log: log,
+	}
+}
