@@ -112,16 +112,16 @@ func (s *stage) refused(l chat.Line) bool {
 // play goes through the acts, again and again until most of what is to be published is settled. What is
 // left then is settled with nothing but the standing refusals.
 func (s *stage) play(ctx context.Context) {
-	defer s.enter(act{name: "refusals only"})
+	defer func() { s.enter(act{name: "refusals only"}) }()
 	for round := 0; ; round++ {
 		for _, a := range s.programme() {
 			if a.once && round > 0 {
 				continue
 			}
 			end := s.enter(a)
-			err := s.last(ctx, a.length)
+			s.last(ctx, a.length)
 			end()
-			if err != nil || s.doneShare() > 0.95 {
+			if ctx.Err() != nil || s.doneShare() > 0.95 {
 				return
 			}
 		}
@@ -133,18 +133,14 @@ func (s *stage) play(ctx context.Context) {
 
 // last lets an act last its length. Once everything is published it is over sooner if much gets done in
 // it: a backlog that is worked off at full speed should see the acts to come too.
-func (s *stage) last(ctx context.Context, length time.Duration) error {
+func (s *stage) last(ctx context.Context, length time.Duration) {
 	const much = 1. / 12 // of all: there are ten acts
 	until, before := time.Now().Add(length), s.doneShare()
-	for time.Now().Before(until) {
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return err
-		}
+	for time.Now().Before(until) && sleep(ctx, 50*time.Millisecond) {
 		if s.producer.done.Load() && s.doneShare() > before+much {
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 // enter begins an act.

@@ -49,7 +49,7 @@ func (c *crew) hire() error {
 // another one comes a little later.
 func (c *crew) run(ctx context.Context) error {
 	for n := range c.size {
-		if n > 0 && sleep(ctx, joinEvery) != nil {
+		if n > 0 && !sleep(ctx, joinEvery) {
 			return nil
 		}
 		if err := c.hire(); err != nil {
@@ -57,11 +57,11 @@ func (c *crew) run(ctx context.Context) error {
 		}
 	}
 	for turn := 0; c.size > 1; turn++ {
-		if sleep(ctx, changeEvery) != nil || c.stage.doneShare() > quiet {
+		if !sleep(ctx, changeEvery) || c.stage.doneShare() > quiet {
 			return nil
 		}
 		c.lose(turn)
-		if sleep(ctx, joinEvery) != nil {
+		if !sleep(ctx, joinEvery) {
 			return nil
 		}
 		if err := c.hire(); err != nil {

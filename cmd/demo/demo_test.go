@@ -90,7 +90,7 @@ func TestTheJSONHasTheNamesThatScriptsRead(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range strings.Fields("published delivered deadLettered invalid falseLetters lost shownTwice unflagged swapped apiCalls messagesPerCall seconds") {
+	for name := range strings.FieldsSeq("published delivered deadLettered invalid falseLetters lost shownTwice unflagged swapped apiCalls messagesPerCall seconds") {
 		if _, ok := got[name].(float64); !ok {
 			t.Errorf("%s is missing", name)
 		}

@@ -89,15 +89,13 @@ func (s *stage) ofTotal() string {
 // brief is the live view in one line, for where nothing can be drawn again.
 func (s *stage) brief(now, was sample) string {
 	in, _ := s.inside()
-	line := fmt.Sprintf("%s published %d delivered %d letters %d calls %d (%s, %.1f messages each) held %d",
+	parts := []string{fmt.Sprintf("%s published %d delivered %d letters %d calls %d (%s, %.1f messages each) held %d",
 		short(now.at.Sub(s.began)), now.published, now.shown, s.tally.letters.Load(), now.calls,
-		rate(now.calls, was.calls, now, was), ratio(now.sent, now.calls), in.waiting)
-	for _, more := range append([]string{s.actName()}, in.idle...) {
-		if more != "" {
-			line += "  " + more
-		}
+		rate(now.calls, was.calls, now, was), ratio(now.sent, now.calls), in.waiting)}
+	if name := s.actName(); name != "" {
+		parts = append(parts, name)
 	}
-	return line
+	return strings.Join(append(parts, in.idle...), "  ")
 }
 
 // read is the verdicts and the reasons of letters with their counts, the most frequent first.

@@ -31,7 +31,7 @@ func lettersOf(ctx context.Context, addr string, partition int) ([]audit.Letter,
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return nil, err
 	}

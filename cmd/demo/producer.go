@@ -58,8 +58,8 @@ func (p *producer) run(ctx context.Context, lines iter.Seq2[chat.Line, error]) e
 			}
 			held = held[:0]
 		}
-		if err := sleep(ctx, time.Until(due)); err != nil {
-			return err
+		if !sleep(ctx, time.Until(due)) {
+			return context.Cause(ctx)
 		}
 		if len(held) == 0 {
 			flushAt = due.Add(flushEvery)
@@ -74,17 +74,18 @@ func (p *producer) run(ctx context.Context, lines iter.Seq2[chat.Line, error]) e
 	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d; false: ctx ended before that.
+func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
-		return ctx.Err()
+		return ctx.Err() == nil
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }
 
@@ -127,8 +128,8 @@ func (p *producer) write(ctx context.Context, partition int, lines []chat.Line) 
 			// It may have been written: writing it again without a flag would publish it twice.
 			return fmt.Errorf("publishing: %w", err)
 		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return err
+		if !sleep(ctx, 50*time.Millisecond) {
+			return context.Cause(ctx)
 		}
 	}
 }
