@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"roomrelay/event"
@@ -176,7 +177,7 @@ func chaos(t *testing.T, seed uint64) {
 		free = append(free, s.name)
 	}
 	start()
-	g.sweep()
+	lossy.sweeper.run(g)
 	published := 0
 	for range 60 {
 		for p := range partitions {
@@ -233,10 +234,10 @@ func chaos(t *testing.T, seed uint64) {
 	}
 }
 
-// lossy leaves one of some requests unanswered, or ends its connection, before or after the broker acted
-// on it, while it is on.
+// lossy leaves some requests unanswered, or ends their connections, while it is on. The answer is lost
+// after the broker has acted where a worker is cut off.
 func (g *rig) lossy(seed uint64) *toggle {
-	on := &toggle{random: rand.New(rand.NewPCG(seed, 13))}
+	on := &toggle{random: rand.New(rand.NewPCG(seed, 13)), sweeper: &sweeper{seen: map[string]time.Time{}}}
 	g.control(-1, func(r kmsg.Request) (kmsg.Response, error, bool) {
 		switch kmsg.Key(r.Key()) {
 		case kmsg.Produce, kmsg.Metadata, kmsg.ApiVersions:
@@ -248,36 +249,83 @@ func (g *rig) lossy(seed uint64) *toggle {
 		case 1:
 			return nil, errors.New("connection lost"), true
 		}
-		return nil, nil, false
+		return nil, nil, on.sweeper.held(r)
 	})
 	return on
 }
 
-// sweep does what this broker leaves out, in two steps, and a real one does: a member whose connection
-// broke while it waited in JoinGroup is forgotten at the latest when the rebalance time-out has passed
-// (here every JoinGroup begins that time anew). Whoever is alive joins again.
-func (g *rig) sweep() {
+// sweeper does what a real coordinator does and this broker leaves out where a connection broke while its
+// member waited in JoinGroup or SyncGroup: the session of such a member runs out, and a rebalance ends
+// with its time-out, which JoinGroups that are sent again don't begin anew.
+type sweeper struct {
+	mu   sync.Mutex
+	seen map[string]time.Time // the last request of each member
+	hush time.Time            // no JoinGroup reaches the broker before
+}
+
+// held notes a request; true: it must not reach the broker now.
+func (x *sweeper) held(r kmsg.Request) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch r := r.(type) {
+	case *kmsg.JoinGroupRequest:
+		x.seen[r.MemberID] = time.Now()
+		return time.Now().Before(x.hush)
+	case *kmsg.SyncGroupRequest:
+		x.seen[r.MemberID] = time.Now()
+	case *kmsg.HeartbeatRequest:
+		x.seen[r.MemberID] = time.Now()
+	}
+	return false
+}
+
+// sweep looks at the group once; since is when it began to rebalance. What asks the broker holds no lock,
+// since the broker asks held.
+func (x *sweeper) sweep(g *rig, since time.Time) time.Time {
+	info := g.GroupInfo(groupID)
+	if info == nil || info.State != "PreparingRebalance" {
+		since = time.Time{}
+	} else if since.IsZero() {
+		since = time.Now()
+	}
+	for _, member := range x.dead(info) {
+		g.remove(member)
+	}
+	if since.IsZero() || time.Since(since) < 130*time.Second {
+		return since
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.hush = time.Now().Add(61 * time.Second)
+	return time.Time{}
+}
+
+// dead lists members of which nothing came for longer than a session, and than a JoinGroup may wait.
+func (x *sweeper) dead(info *kfake.GroupInfo) (members []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if info == nil {
+		return nil
+	}
+	for _, m := range info.Members {
+		if time.Since(x.seen[m.MemberID]) > 70*time.Second {
+			members = append(members, m.MemberID)
+		}
+	}
+	return members
+}
+
+func (x *sweeper) run(g *rig) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.t.Cleanup(cancel)
 	go func() {
-		stuck := time.Time{}
+		var since time.Time
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(5 * time.Second):
-			}
-			info := g.GroupInfo(groupID)
-			switch {
-			case info == nil || info.State != "PreparingRebalance":
-				stuck = time.Time{}
-			case stuck.IsZero():
-				stuck = time.Now()
-			case time.Since(stuck) > 70*time.Second:
-				for _, m := range info.Members {
-					g.remove(m.MemberID)
-				}
-				stuck = time.Time{}
+				since = x.sweep(g, since)
 			}
 		}
 	}()
@@ -302,6 +350,8 @@ type toggle struct {
 	mu     sync.Mutex
 	on     bool
 	random *rand.Rand
+
+	sweeper *sweeper
 }
 
 func (x *toggle) Load() bool {

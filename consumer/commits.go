@@ -105,7 +105,7 @@ func (cl *claim) pledge() (pledge, bool) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	p := pledge{claim: cl, last: cl.phase == last}
-	if cl.phase == taking || cl.phase == over || cl.lastAcked || !p.last && !cl.tracker.Dirty(now) {
+	if cl.tracker == nil || cl.phase == over || cl.lastAcked || !p.last && !cl.tracker.Dirty(now) {
 		return p, false
 	}
 	p.commit = cl.tracker.Commit(now, cl.pace.next(now, cl.tracker.Seen()), p.last)

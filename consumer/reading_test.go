@@ -103,6 +103,26 @@ func TestCompactedGapsDoNotStopThePartition(t *testing.T) {
 	})
 }
 
+// A gap wider than what a commit announces ahead must not stop the partition for ever.
+func TestAGapWiderThanACommitReachesIsCrossed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		if err := g.CreateTopic(topic, 1, map[string]string{"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0", "segment.bytes": "1024"}); err != nil {
+			t.Fatal(err)
+		}
+		g.append(0, kafka.Record{Key: kafka.NewBytes([]byte("kept")), Value: kafka.NewBytes([]byte("v"))})
+		for range 10 {
+			g.publish(0, 200)
+		}
+		g.Compact()
+		w := holding(g.start())
+		await(t, "the newest", 20*time.Second, func() bool { n := w.count(); return n > 1 && w.records()[n-1].Offset == 2000 })
+		if got := w.records(); got[0].Offset != 0 || got[1].Offset <= 2*aheadLeast {
+			t.Fatalf("no wide gap: %d, %d", got[0].Offset, got[1].Offset)
+		}
+	})
+}
+
 func TestAFetchThatFailsIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))

@@ -119,6 +119,26 @@ func TestI3NothingIsCommittedForAPartitionThatWasGivenUp(t *testing.T) {
 	})
 }
 
+// A partition that moves on before its position is known was never anybody's business.
+func TestAPartitionMayBeRevokedBeforeItIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(2))
+		swallow := g.swallow(kmsg.OffsetFetch)
+		first := g.start()
+		time.Sleep(2 * time.Second)
+		if err := first.Ready(); !contains(err, "taking over partition") {
+			t.Fatalf("ready: %v", err)
+		}
+		second := g.start()
+		time.Sleep(10 * time.Second)
+		swallow.Store(false)
+		await(t, "both share", 30*time.Second, func() bool { return len(first.holds()) == 1 && len(second.holds()) == 1 })
+		if n := first.noticed(Revoking) + first.noticed(Lost); n != 0 || first.noticed(Assigned) != 1 {
+			t.Fatalf("told of %d ends", n)
+		}
+	})
+}
+
 func TestAHandOverThatDrainsNotIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(2))
@@ -297,14 +317,15 @@ func TestNewPartitionsAndALateTopicAreTaken(t *testing.T) {
 func TestLowSentToIsRememberedOverARejoin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		w := g.start()
+		// With a name it is back at once: while its last commit is under way.
+		w := g.start(named("a"))
 		g.publish(0, 10)
 		w.awaitRecords(10)
 		time.Sleep(3 * time.Second)
 		_, meta := g.stored(0)
 		swallow := g.swallow(kmsg.OffsetCommit)
 		g.publish(0, 5) // makes a commit, which isn't answered
-		time.Sleep(6500 * time.Millisecond)
+		time.Sleep(1500 * time.Millisecond)
 		swallow.Store(false)
 		g.Fault(faultOnce(kmsg.Heartbeat, "UNKNOWN_MEMBER_ID"))
 		await(t, "lost", 5*time.Second, func() bool { return w.noticed(Lost) == 1 })

@@ -231,6 +231,29 @@ func TestAPositionOutOfRangeIsReset(t *testing.T) {
 	}
 }
 
+// What metadata says of offsets that aren't written yet is about a log that is no more.
+func TestMetadataFromBeyondTheLogIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		g.publish(0, 20)
+		// sentTo 40, and 31 to 33 settled
+		if _, err := g.client.OffsetCommit(t.Context(), &kafka.OffsetCommitRequest{
+			GroupID: groupID, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{topic: {{Partition: 0, Offset: 30, Metadata: "roomrelay/1:30:40::AQM"}}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w := holding(g.start(func(c *Config) { c.Reset = Latest }))
+		w.awaitReady()
+		g.publish(0, 20)
+		w.awaitRecords(20)
+		for _, r := range w.records() {
+			if r.InDoubt {
+				t.Fatalf("in doubt: %+v", r)
+			}
+		}
+	})
+}
+
 func TestRecordsThatAreDeletedWhileReadingArePassedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))

@@ -115,8 +115,10 @@ func (m *Member) Run(ctx context.Context) error {
 		if err == nil {
 			err = m.join(ctx, reason)
 		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			m.note(err)
+		}
+		if err != nil {
 			pause(ctx, retry.NextBackOff())
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -375,5 +376,67 @@ func TestAnOldRebalanceIsNotJoinedTwice(t *testing.T) {
 	m.heard(now, m.lease.now(), kafka.RebalanceInProgress)
 	if len(m.again) != 1 {
 		t.Fatal("a rebalance in the same generation was not joined")
+	}
+}
+
+func TestATopicThatIsMissingForAMomentStays(t *testing.T) {
+	m, _ := lonely(t)
+	m.count(4)
+	m.count(0)
+	m.count(0)
+	if m.Total() != 4 {
+		t.Fatal("every partition would be taken from everybody because of a broker that has just started")
+	}
+	m.count(4)
+	m.count(0)
+	m.count(0)
+	m.count(0)
+	if m.Total() != 0 || m.Err() == nil {
+		t.Fatal("a topic that is gone is still counted")
+	}
+}
+
+func TestOnlyACommitThatCannotComeAnyMoreCountsAsRefused(t *testing.T) {
+	for code, want := range map[kafka.Error]Outcome{
+		0:                                  Applied,
+		kafka.RequestTimedOut:              Unanswered,
+		kafka.GroupCoordinatorNotAvailable: Unanswered,
+		kafka.Unknown:                      Unanswered,
+		kafka.RebalanceInProgress:          Refused,
+		kafka.NotCoordinatorForGroup:       Refused,
+		kafka.GroupLoadInProgress:          Refused,
+		kafka.OffsetMetadataTooLarge:       TooLarge,
+		kafka.IllegalGeneration:            Refused,
+	} {
+		m, _ := lonely(t)
+		i, _ := m.identity()
+		if got := m.committed(i, code); got != want {
+			t.Errorf("%v: outcome %d, want %d", code, got, want)
+		}
+	}
+	if !neverSent(&net.OpError{Op: "dial", Err: io.EOF}) || neverSent(&net.OpError{Op: "read", Err: io.EOF}) || neverSent(context.DeadlineExceeded) {
+		t.Error("which errors come before the sending")
+	}
+}
+
+func TestWithoutLeaderTheBrokerPlans(t *testing.T) {
+	m, _ := lonely(t)
+	m.cfg.InstanceID = "a"
+	old := "a-0123456789-0123456789-0123456789-0123"
+	for name, x := range map[string]struct {
+		res   joinResponse
+		leads bool
+		plans int
+	}{
+		"KIP-848":                  {joinResponse{MemberID: "m"}, false, 0},
+		"another leads":            {joinResponse{MemberID: "m", LeaderID: "x"}, false, 0},
+		"leader without a plan":    {joinResponse{MemberID: "m", LeaderID: "m", SkipAssignment: true}, true, 0},
+		"leader by its old id":     {joinResponse{MemberID: "m", LeaderID: old[:38]}, true, 0},
+		"leader of a longer name":  {joinResponse{MemberID: "m", LeaderID: "a-b-" + old[2:38]}, false, 0},
+		"leader with two, one odd": {joinResponse{MemberID: "m", LeaderID: "m", Members: []joinMember{{MemberID: "m", Metadata: encodeSubscription("", nil, -1)}, {MemberID: "odd", Metadata: []byte{0}}}}, true, 1},
+	} {
+		if leads, plans, _ := m.lead(&x.res); leads != x.leads || len(plans) != x.plans {
+			t.Errorf("%s: leads %v, %d assignments", name, leads, len(plans))
+		}
 	}
 }
