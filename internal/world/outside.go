@@ -40,12 +40,18 @@ func (w *World) Publish(messages ...Message) {
 // Append appends one record.
 func (w *World) Append(partition int, key string, value []byte) {
 	w.T.Helper()
+	w.AppendAll(partition, kafka.Record{Key: kafka.NewBytes([]byte(key)), Value: kafka.NewBytes(value), Time: time.Now()})
+}
+
+// AppendAll appends records to a partition in one request.
+func (w *World) AppendAll(partition int, records ...kafka.Record) {
+	w.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	client := &kafka.Client{Addr: w.addr(), Transport: w.client, Timeout: 10 * time.Second}
 	answer, err := client.Produce(ctx, &kafka.ProduceRequest{
 		Topic: Topic, Partition: partition, RequiredAcks: kafka.RequireAll,
-		Records: kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte(key)), Value: kafka.NewBytes(value), Time: time.Now()}),
+		Records: kafka.NewRecordReader(records...),
 	})
 	if err == nil {
 		err = answer.Error
@@ -111,7 +117,7 @@ func (w *World) lettersOf(partition int) []Letter {
 	w.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	dialer := &kafka.Dialer{DialFunc: w.network.DialContext}
+	dialer := &kafka.Dialer{DialFunc: w.dial}
 	conn, err := dialer.DialLeader(ctx, "tcp", w.Cluster.ListenAddrs()[0], Letters, partition)
 	if err != nil {
 		w.T.Fatalf("reading letters: %v", err)

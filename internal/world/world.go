@@ -34,7 +34,6 @@ const (
 	Topic   = "chat"
 	Letters = "dlq.chat"
 	Group   = "roomrelay"
-	apiAddr = "localhost:80"
 	key     = "key"
 	secret  = "a-secret-that-must-not-be-seen"
 )
@@ -46,8 +45,12 @@ type Config struct {
 	Forgetful  bool // the API checks msgIds only of messages that say that they are resent
 	Rate       int  // the API's quota of calls a second; 0: none
 	Faults     *imsim.Faults
+	Latency    time.Duration // of the API
+	Keep       imsim.Keep    // what the API remembers of messages
 	// Relay changes a worker's configuration from the defaults of the design.
 	Relay func(*relay.Config)
+	// Loopback puts real sockets in the place of in-memory networks, for benchmarks. Not in a bubble.
+	Loopback bool
 	// Broker adds options of the embedded broker.
 	Broker []kfake.Opt
 }
@@ -59,7 +62,9 @@ type World struct {
 	Sim     *imsim.Sim
 
 	cfg     Config
-	network *kfake.VirtualNetwork
+	dial    func(context.Context, string, string) (net.Conn, error)
+	listen  func(network, addr string) (net.Listener, error)
+	apiAddr string
 	server  *http.Server
 	api     *api
 	client  *kafka.Transport // the test's own way to Kafka
@@ -71,28 +76,40 @@ type World struct {
 func New(t testing.TB, cfg Config) *World {
 	t.Helper()
 	cfg.Partitions = max(cfg.Partitions, 1)
-	w := &World{T: t, cfg: cfg, network: &kfake.VirtualNetwork{}}
-	opts := append([]kfake.Opt{
+	w := &World{T: t, cfg: cfg}
+	cluster, err := kfake.NewCluster(append([]kfake.Opt{
 		kfake.NumBrokers(max(cfg.Brokers, 1)),
 		kfake.SeedTopics(int32(cfg.Partitions), Topic, Letters),
-		kfake.ListenFn(w.network.Listen),
-		kfake.Ports(w.ports()...),
-	}, cfg.Broker...)
-	cluster, err := kfake.NewCluster(opts...)
+	}, append(w.connect(), cfg.Broker...)...)...)
 	if err != nil {
 		t.Fatalf("starting the embedded broker: %v", err)
 	}
 	w.Cluster = cluster
-	w.client = &kafka.Transport{Dial: w.network.DialContext, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}}
-	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Seed: 1})
+	w.client = &kafka.Transport{Dial: w.dial, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}}
+	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Latency: imsim.Latency{Fixed: cfg.Latency}, Keep: cfg.Keep, Seed: 1})
 	w.api = &api{sim: w.Sim, closed: make(chan struct{})}
-	listener, err := w.network.Listen("tcp", apiAddr)
+	w.server = &http.Server{Handler: w.api}
+	if cfg.Loopback {
+		w.server.Handler = w.Sim // nothing between, so that nothing else is measured
+	}
+	listener, err := w.listen("tcp", w.apiAddr)
 	if err != nil {
 		t.Fatalf("listening for the API: %v", err)
 	}
-	w.server = &http.Server{Handler: w.api}
+	w.apiAddr = listener.Addr().String()
 	w.served.Go(func() { _ = w.server.Serve(listener) })
 	return w
+}
+
+// connect chooses the network, and says what the broker must know of it.
+func (w *World) connect() []kfake.Opt {
+	if w.cfg.Loopback {
+		w.dial, w.listen, w.apiAddr = (&net.Dialer{}).DialContext, net.Listen, "127.0.0.1:0"
+		return nil
+	}
+	network := &kfake.VirtualNetwork{}
+	w.dial, w.listen, w.apiAddr = network.DialContext, network.Listen, "localhost:80"
+	return []kfake.Opt{kfake.ListenFn(network.Listen), kfake.Ports(w.ports()...)}
 }
 
 func (w *World) ports() []int {
@@ -144,7 +161,7 @@ type Worker struct {
 // Start runs a worker. adjust may be nil; it comes after Config.Relay.
 func (w *World) Start(adjust func(*relay.Config)) *Worker {
 	w.T.Helper()
-	x := &Worker{Kafka: newLink(w.network.DialContext), API: newLink(w.network.DialContext), err: make(chan error, 1)}
+	x := &Worker{Kafka: newLink(w.dial), API: newLink(w.dial), err: make(chan error, 1)}
 	x.transport = &kafka.Transport{Dial: x.Kafka.Dial, DialTimeout: 3 * time.Second, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}, ClientID: "test"}
 	cfg := w.defaults(x)
 	if w.cfg.Relay != nil {
@@ -179,7 +196,7 @@ func (w *World) defaults(x *Worker) relay.Config {
 		},
 		Batcher: batcher.Config{Window: 100 * time.Millisecond, MaxBatch: 10, MaxBytes: 512 << 10, Slots: 64},
 		Sender: sender.Config{
-			Endpoints: []string{"http://" + apiAddr}, AppKey: key, AppSecret: secret, RequestTimeout: 5 * time.Second,
+			Endpoints: []string{"http://" + w.apiAddr}, AppKey: key, AppSecret: secret, RequestTimeout: 5 * time.Second,
 			RetryInitial: 200 * time.Millisecond, RetryMax: 30 * time.Second, GiveUpAfter: 5 * time.Minute,
 			MaxInFlight: 64, Dial: x.API.Dial, Log: log,
 		},
