@@ -27,9 +27,10 @@ const longestRetryAfter = 5 * time.Minute
 
 type client struct {
 	transport *http.Transport
-	key       string
-	secret    Secret
 	timeout   time.Duration
+	// sign alone knows the secret: what prints a struct's inside doesn't ask Secret how it wants to be
+	// shown, but sees nothing of a function's.
+	sign func(http.Header, time.Time)
 }
 
 func newClient(cfg *Config) *client {
@@ -46,7 +47,8 @@ func newClient(cfg *Config) *client {
 		// Over HTTP/2 all calls would share one connection, and its end would leave them all unanswered.
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
 	}
-	return &client{transport: t, key: cfg.AppKey, secret: cfg.AppSecret, timeout: cfg.RequestTimeout}
+	key, secret := cfg.AppKey, string(cfg.AppSecret)
+	return &client{transport: t, timeout: cfg.RequestTimeout, sign: func(h http.Header, now time.Time) { sign(h, key, secret, now) }}
 }
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -120,7 +122,7 @@ func (c *client) request(ctx context.Context, url *url.URL, events []*event.Even
 		// before anything was written. It never does so later: a POST isn't idempotent.
 		GetBody: open,
 	}
-	sign(r.Header, c.key, string(c.secret), now)
+	c.sign(r.Header, now)
 	return r.WithContext(ctx)
 }
 

@@ -54,7 +54,6 @@ func New(cfg Config) (*Sender, error) {
 		}
 		s.urls.all = append(s.urls.all, u)
 	}
-	// What prints a Sender's inside doesn't ask Secret how it wants to be shown.
 	cfg.AppSecret = ""
 	s.cfg = cfg
 	return s, nil
