@@ -23,7 +23,7 @@ func (p *program) checkCommand() *cobra.Command {
 }
 
 func (p *program) check(ctx context.Context, s *config.Settings) error {
-	transport, err := s.Transport()
+	transport, err := p.transport(s)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func explainKafka(err error) string {
 	switch {
 	case strings.Contains(text, "broker appears to be expecting TLS"):
 		return text + ": set tls"
-	case strings.Contains(text, "EOF"):
+	case strings.Contains(text, "EOF"), strings.Contains(text, "i/o timeout"):
 		return text + ": is this a broker's port, and do tls and sasl-mechanism fit it?"
 	case errors.Is(err, kafka.SASLAuthenticationFailed):
 		return text + ": check sasl-username and the password"

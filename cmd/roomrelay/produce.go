@@ -45,7 +45,7 @@ func (p *program) produce(ctx context.Context, s *config.Settings, input string,
 		return err
 	}
 	defer in.Close()
-	transport, err := s.Transport()
+	transport, err := p.transport(s)
 	if err != nil {
 		return err
 	}

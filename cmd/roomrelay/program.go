@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime/debug"
 	"strings"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -21,6 +23,8 @@ type program struct {
 	environ  []string
 	in       io.Reader
 	out, err io.Writer
+
+	dial func(context.Context, string, string) (net.Conn, error) // to Kafka; nil: the network
 
 	began bool // a command's own code has begun: what fails from here on isn't the command line
 }
@@ -75,6 +79,16 @@ func (p *program) execute(ctx context.Context, args []string) int {
 		fmt.Fprintf(p.err, "roomrelay: %v\n", err)
 		return exitFailed
 	}
+}
+
+// transport is the way to Kafka.
+func (p *program) transport(s *config.Settings) (*kafka.Transport, error) {
+	t, err := s.Transport()
+	if err != nil {
+		return nil, err
+	}
+	t.Dial = p.dial
+	return t, nil
 }
 
 const about = "Moves chat events from a Kafka topic into chat rooms of the NetEase IM API."

@@ -34,7 +34,7 @@ func (p *program) work(ctx context.Context, f *config.Flags) error {
 	for _, w := range s.Warnings {
 		log.Warn().Str("what", w).Msg("setting")
 	}
-	transport, err := s.Transport()
+	transport, err := p.transport(s)
 	if err != nil {
 		return err
 	}
