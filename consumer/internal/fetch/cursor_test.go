@@ -92,7 +92,7 @@ func TestPositionPassesWhatWasCompacted(t *testing.T) {
 
 func TestAPartialBatchAtTheEndIsLeft(t *testing.T) {
 	whole := set(values(0, "a"))
-	for cut := range len(whole) {
+	for cut := range whole {
 		c := cursor(append(bytes.Clone(whole), set(values(1, "b"))[:cut]...), 0)
 		expect(t, c, 1, "a")
 	}

@@ -269,7 +269,7 @@ func TestAnAnswerAboutOthersIsRefused(t *testing.T) {
 		}
 	}
 	whole := answer("chat", 1, 1, 4, 0, 2, []byte("records"))
-	for cut := range len(whole) {
+	for cut := range whole {
 		if _, err := version11(whole[:cut]).parse("chat", 4); err == nil {
 			t.Fatalf("cut to %d bytes: no error", cut)
 		}

@@ -45,7 +45,7 @@ type forgottenTopic struct {
 	Partitions []int32 `kafka:"min=v7,max=v11"`
 }
 
-func (r *fetchRequest) ApiKey() protocol.ApiKey { return protocol.Fetch }
+func (r *fetchRequest) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // the name is that of protocol.Message
 
 // Broker sends the request to the partition's leader. The errors come up when the transport's metadata
 // lacks it, also because no broker could be asked.
@@ -72,7 +72,7 @@ type fetchResponse struct {
 	Body    body `kafka:"min=v4,max=v11"`
 }
 
-func (r *fetchResponse) ApiKey() protocol.ApiKey { return protocol.Fetch }
+func (r *fetchResponse) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // the name is that of protocol.Message
 
 // mark is a field without bytes.
 type mark bool

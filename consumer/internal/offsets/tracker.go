@@ -33,11 +33,11 @@ func (l Low) Any() bool { return !l.Until.IsZero() }
 type Doubt uint8
 
 const (
-	// NoDoubt: nothing was found that an earlier owner may have sent.
+	// NoDoubt says that nothing was found that an earlier owner may have sent.
 	NoDoubt Doubt = iota
-	// OwnerGone: it begins no more attempts, and what it began ends within the request time-out.
+	// OwnerGone says that it begins no more attempts, and what it began ends within the request time-out.
 	OwnerGone
-	// OwnerAlive: it had, or may have had, the same instance-id, so that its session needn't have run out.
+	// OwnerAlive says that it had, or may have had, the same instance-id, so that its session needn't have run out.
 	// It may begin attempts for as long as its lease holds.
 	OwnerAlive
 )
