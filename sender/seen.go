@@ -2,13 +2,12 @@ package sender
 
 import "hash/maphash"
 
-const (
-	seenCount = 1 << 20
-	seenTable = 2 * seenCount // half full: a look takes two steps or so
-)
+// seenCount is how many messages are remembered as sent: hours of a busy worker's.
+const seenCount = 1 << 20
 
-// seen remembers the last 2^20 messages that were sent, by 64-bit hashes, in 16 MiB that never grow. Two
-// different messages meet in one hash once in ten trillion; one of them then goes with resendFlag 1.
+// seen remembers the last messages that were sent, by 64-bit hashes, in a size that never changes: for
+// 2^20 it is 16 MiB. Two different messages meet in one hash once in ten trillion; one of them then goes
+// with resendFlag 1.
 type seen struct {
 	seed  maphash.Seed
 	ring  []uint64 // hashes, the oldest at next
@@ -17,8 +16,10 @@ type seen struct {
 	full  bool
 }
 
-func newSeen() *seen {
-	return &seen{seed: maphash.MakeSeed(), ring: make([]uint64, seenCount), table: make([]uint32, seenTable)}
+// newSeen remembers count messages, a power of two.
+func newSeen(count int) *seen {
+	// Half full at most, so that a look takes two steps or so.
+	return &seen{seed: maphash.MakeSeed(), ring: make([]uint64, count), table: make([]uint32, 2*count)}
 }
 
 // again says whether the message was sent before, and remembers it as the newest.
@@ -33,15 +34,20 @@ func (s *seen) again(room int64, msgID string) bool {
 	slot, there := s.find(h)
 	s.ring[s.next] = h
 	s.table[slot] = uint32(s.next + 1)
-	if s.next++; s.next == seenCount {
+	if s.next++; s.next == len(s.ring) {
 		s.next, s.full = 0, true
 	}
 	return there
 }
 
+// home is the slot where h stands if no other took it before.
+func (s *seen) home(h uint64) int { return int(h & uint64(len(s.table)-1)) }
+
+func (s *seen) after(slot int) int { return (slot + 1) & (len(s.table) - 1) }
+
 // find returns the slot of h, or the free one where it would be.
 func (s *seen) find(h uint64) (slot int, there bool) {
-	for i := int(h % seenTable); ; i = (i + 1) % seenTable {
+	for i := s.home(h); ; i = s.after(i) {
 		switch at := s.table[i]; {
 		case at == 0:
 			return i, false
@@ -53,9 +59,10 @@ func (s *seen) find(h uint64) (slot int, there bool) {
 
 // free empties a slot and closes the gap, so that what lies behind it is still found.
 func (s *seen) free(gap int) {
-	for i := (gap + 1) % seenTable; s.table[i] != 0; i = (i + 1) % seenTable {
-		home := int(s.ring[s.table[i]-1] % seenTable)
-		if (i-home+seenTable)%seenTable >= (i-gap+seenTable)%seenTable {
+	mask := len(s.table) - 1
+	for i := s.after(gap); s.table[i] != 0; i = s.after(i) {
+		home := s.home(s.ring[s.table[i]-1])
+		if (i-home)&mask >= (i-gap)&mask {
 			s.table[gap] = s.table[i]
 			gap = i
 		}

@@ -79,25 +79,26 @@ func TestEveryMistakeOfAConfigurationIsTold(t *testing.T) {
 	}
 }
 
-func TestTheLastMillionMessagesAreRemembered(t *testing.T) {
-	s := newSeen()
+func TestTheLastMessagesAreRemembered(t *testing.T) {
+	const count = 1 << 10 // of the 2^20, so that the table is full many times over
+	s := newSeen(count)
 	random := rand.New(rand.NewPCG(1, 1))
 	last := map[int]int{} // when each was sent last
-	for i := range 3 * seenCount {
-		id := random.IntN(2 * seenCount)
+	for i := range 200 * count {
+		id := random.IntN(2 * count)
 		at, sent := last[id]
 		// Every sending takes a place, so that what is further back than that has been forgotten.
-		if got, want := s.again(int64(id), "m"), sent && i-at < seenCount; got != want {
+		if got, want := s.again(int64(id), "m"), sent && i-at < count; got != want {
 			t.Fatalf("%d: sent again after %d: %v, want %v", i, i-at, got, want)
 		}
 		last[id] = i
 	}
-	expect(t, "table", len(s.table), seenTable)
-	expect(t, "ring", len(s.ring), seenCount)
+	expect(t, "table", len(s.table), 2*count)
+	expect(t, "ring", len(s.ring), count)
 }
 
 func BenchmarkSeen(b *testing.B) {
-	s := newSeen()
+	s := newSeen(seenCount)
 	n := int64(0)
 	b.ReportAllocs()
 	for b.Loop() {
