@@ -2,6 +2,7 @@ package batcher
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 )
 
@@ -144,8 +145,7 @@ func (r *room) idle() bool { return r.lanes == 0 && r.out == 0 }
 func (b *Batcher) trim() {
 	seen := map[*room]bool{}
 	kept := make([]*room, 0, calmRooms)
-	for i := len(b.calm) - 1; i >= 0; i-- {
-		r := b.calm[i]
+	for _, r := range slices.Backward(b.calm) {
 		if seen[r] || !r.trouble || !r.idle() || b.rooms[r.id] != r {
 			continue
 		}
@@ -156,9 +156,7 @@ func (b *Batcher) trim() {
 			b.erase(r)
 		}
 	}
-	for i, j := 0, len(kept)-1; i < j; i, j = i+1, j-1 {
-		kept[i], kept[j] = kept[j], kept[i]
-	}
+	slices.Reverse(kept)
 	b.calm = kept
 }
 

@@ -37,10 +37,8 @@ func (l *loop) run(ctx context.Context) {
 		for i := range spare {
 			l.take(&spare[i])
 		}
-		wait := time.Duration(-1)
 		if wake := l.dispatch(); !wake.IsZero() {
-			wait = max(0, time.Until(wake))
-			timer.Reset(wait)
+			timer.Reset(max(0, time.Until(wake)))
 		}
 		l.counts.publish(l.batches.Stats())
 		select {

@@ -232,10 +232,10 @@ func TestI4_EveryEventEndsDeliveredOrAsALetter(t *testing.T) {
 					return world.Whole(403, "no") // the whole request: its messages go one by one
 				}
 			}
-			switch {
-			case n%5 == 1:
+			switch n % 5 {
+			case 1:
 				return world.Reaction{Reset: true, Take: n%2 == 0}
-			case n%5 == 2:
+			case 2:
 				return world.Reaction{Status: 502, Body: "<html>bad gateway</html>"}
 			}
 			return world.Reaction{}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -79,9 +80,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case re.Reset:
 		panic(http.ErrAbortHandler)
 	case re.Status != 0 || re.Body != "":
-		for k, v := range re.Header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), re.Header)
 		w.WriteHeader(max(re.Status, http.StatusOK))
 		_, _ = io.WriteString(w, re.Body)
 	case !re.Take:

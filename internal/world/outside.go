@@ -122,7 +122,7 @@ func (w *World) lettersOf(partition int) []Letter {
 	if err != nil {
 		w.T.Fatalf("reading letters: %v", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	var all []Letter
 	for next := int64(0); ; {
 		end, err := conn.ReadLastOffset()
