@@ -64,7 +64,7 @@ func (o *office) close() {
 	o.end()
 	<-o.ended
 	o.transport.CloseIdleConnections()
-	o.Cluster.Close()
+	o.Close()
 }
 
 func (o *office) owned(*event.Record) bool {

@@ -382,7 +382,7 @@ func TestPutWaitsForNothingAndRunWritesWhatWasPutBefore(t *testing.T) {
 		go func() { ended <- early.Run(ctx) }()
 		o.await(10, time.Second)
 		cancel(stop)
-		if err := <-ended; err != stop {
+		if err := <-ended; !errors.Is(err, stop) {
 			t.Errorf("Run said %v", err)
 		}
 		early.Put(letter(0, 11)) // after the end nobody writes it

@@ -60,13 +60,13 @@ func (a *apiCheck) clock(off time.Duration) {
 func (a *apiCheck) endpoint(ctx context.Context, endpoint string) (ahead time.Duration, ok bool) {
 	what := "endpoint " + endpoint
 	begun := time.Now()
-	resp, body, err := a.call(ctx, endpoint)
+	status, header, body, err := a.call(ctx, endpoint)
 	took := time.Since(begun)
 	if err != nil {
 		a.fail(what, "can't be reached: %v", err)
 		return 0, false
 	}
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		ahead, ok = begun.Add(took/2).Sub(date.Add(time.Second/2)), true // the header has whole seconds
 	}
 	var answer struct {
@@ -80,10 +80,10 @@ func (a *apiCheck) endpoint(ctx context.Context, endpoint string) (ahead time.Du
 		}
 	}
 	switch {
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		a.fail(what, "redirects (HTTP %d): set api-endpoint to the address that the API's documentation names for the app's region", resp.StatusCode)
+	case status >= 300 && status < 400:
+		a.fail(what, "redirects (HTTP %d): set api-endpoint to the address that the API's documentation names for the app's region", status)
 	case code < 0:
-		a.fail(what, "answers HTTP %d, not as the API does: check the URL, and what stands between", resp.StatusCode)
+		a.fail(what, "answers HTTP %d, not as the API does: check the URL, and what stands between", status)
 	default:
 		a.ok(what, "answers in %v", took.Round(time.Millisecond))
 		a.credentials(code, brief(fmt.Sprint(answer.Desc)))
@@ -137,17 +137,17 @@ func brief(s string) string {
 	return s
 }
 
-func (a *apiCheck) call(ctx context.Context, endpoint string) (*http.Response, []byte, error) {
+func (a *apiCheck) call(ctx context.Context, endpoint string) (status int, header http.Header, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.settings.RequestTimeout)
 	defer cancel()
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
 	}
-	body := url.Values{"roomid": {"0"}, "fromAccid": {"roomrelay-check"}, "msgList": {"[]"}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.JoinPath("nimserver/chatroom/batchSendMsg.action").String(), strings.NewReader(body))
+	form := url.Values{"roomid": {"0"}, "fromAccid": {"roomrelay-check"}, "msgList": {"[]"}}.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.JoinPath("nimserver/chatroom/batchSendMsg.action").String(), strings.NewReader(form))
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
 	}
 	nonce, now := rand.Text(), strconv.FormatInt(time.Now().Unix(), 10)
 	sum := sha1.Sum([]byte(string(a.settings.AppSecret) + nonce + now))
@@ -158,9 +158,9 @@ func (a *apiCheck) call(ctx context.Context, endpoint string) (*http.Response, [
 	req.Header["CheckSum"] = []string{hex.EncodeToString(sum[:])}
 	resp, err := http.DefaultTransport.RoundTrip(req) // which follows no redirect
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	return resp, b, err
+	body, err = io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	return resp.StatusCode, resp.Header, body, err
 }

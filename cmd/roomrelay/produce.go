@@ -197,7 +197,7 @@ func (r *run) wait(ctx context.Context, at time.Duration) error {
 }
 
 func (r *run) flush(ctx context.Context) error {
-	if len(r.pending) == 0 || ctx.Err() != nil {
+	if len(r.pending) == 0 || stopped(ctx) {
 		return nil
 	}
 	left, err := r.send(ctx, r.pending)
@@ -206,11 +206,13 @@ func (r *run) flush(ctx context.Context) error {
 		r.last = r.pending[len(r.pending)-1].Number
 	}
 	r.pending, r.bytes = r.pending[:0], 0
-	if ctx.Err() != nil {
+	if stopped(ctx) {
 		return nil // it was stopped between two tries
 	}
 	return err
 }
+
+func stopped(ctx context.Context) bool { return ctx.Err() != nil }
 
 // readLine is what the input has at one place.
 type readLine struct {

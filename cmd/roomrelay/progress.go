@@ -35,7 +35,7 @@ func (p *program) progress(size int64) *progress {
 	if size < 0 || !isTerminal(p.err) {
 		return b
 	}
-	b.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(p.err), progressbar.OptionShowBytes(true),
+	b.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(p.err),
 		progressbar.OptionSetDescription("publishing"), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true))
 	return b

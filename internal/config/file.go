@@ -17,7 +17,7 @@ func (l *loading) fromFile(path string) {
 		l.mistakes = append(l.mistakes, Mistake{Name: "config", Got: path, Problem: "takes a file that can be read: " + err.Error()})
 		return
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // nothing was written
 	var doc yaml.Node
 	if err := yaml.NewDecoder(in).Decode(&doc); errors.Is(err, io.EOF) {
 		return // an empty file says nothing

@@ -207,7 +207,8 @@ func TestNoSecretAppearsAnywhere(t *testing.T) {
 	secretFile := file(t, app+"\n")
 	for _, args := range [][]string{
 		{"--app-secret=" + app, "--sasl-password=" + sasl, "--app-secret-file=/no/such"},
-		{"--config=" + broken}, {"--config=" + twice},
+		{"--config=" + broken},
+		{"--config=" + twice},
 		{"--app-secret-file=" + secretFile, "--lease=1s"},
 	} {
 		s, err := load(t, Worker, args, given[:4]...)
