@@ -33,6 +33,10 @@ func TestMistakesOnTheCommandLineAreToldByName(t *testing.T) {
 			t.Errorf("%s: %v", args, err)
 		}
 	}
+	if _, err := parse(strings.Fields("--ordering random --rooms 0"), io.Discard); err == nil ||
+		!strings.Contains(err.Error(), "--ordering") || !strings.Contains(err.Error(), "--rooms") {
+		t.Errorf("two mistakes, told: %v", err)
+	}
 	var help bytes.Buffer
 	if _, err := parse([]string{"--help"}, &help); !errors.Is(err, pflag.ErrHelp) || !strings.Contains(help.String(), "--faults") {
 		t.Errorf("--help: %v %q", err, help.String())

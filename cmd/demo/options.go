@@ -80,13 +80,11 @@ func parse(args []string, out io.Writer) (*options, error) {
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("%q: the demo takes flags only", f.Arg(0))
 	}
-	if o.ordering, err = orderingOf(ordering); err != nil {
-		return nil, err
-	}
+	o.ordering, err = orderingOf(ordering)
 	if o.events == 0 && o.input == "" {
 		o.events = 3000
 	}
-	return o, o.check()
+	return o, errors.Join(err, o.check())
 }
 
 func orderingOf(name string) (batcher.Ordering, error) {
