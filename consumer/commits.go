@@ -108,7 +108,7 @@ func (cl *claim) pledge() (pledge, bool) {
 	if cl.tracker == nil || cl.phase == over || cl.lastAcked || !p.last && !cl.tracker.Dirty(now) {
 		return p, false
 	}
-	p.commit = cl.tracker.Commit(now, cl.pace.next(now, cl.tracker.Seen()), p.last)
+	p.commit = cl.tracker.Commit(now, cl.pace.next(now, cl.tracker.Seen(), cl.logEnd), p.last)
 	cl.underWay = make(chan struct{})
 	return p, true
 }
@@ -164,28 +164,35 @@ func (c *Consumer) remembered(partition int32) offsets.Low {
 	return c.memory[partition]
 }
 
-// pace measures how far ahead of a partition's position its commits have to announce.
+// pace measures how far ahead of a partition's position its commits have to announce. More than needed
+// costs after a crash: whatever is announced then counts as sent.
 type pace struct {
 	ahead    int64
 	position int64 // at the last commit
+	end      int64 // the log's end then
 	at       time.Time
 	short    bool // somebody had to wait since
 	asked    bool // an early commit was asked for since
 }
 
-func newPace(position int64) pace {
-	return pace{ahead: aheadLeast, position: position, at: time.Now()}
+// paceOver is the shortest time that a pace is measured over: a single fetch is no pace.
+const paceOver = 250 * time.Millisecond
+
+func newPace(position, end int64) pace {
+	return pace{ahead: aheadLeast, position: position, end: end, at: time.Now()}
 }
 
 // next is how far the commit made now announces: aheadFor at the pace since the last one. It falls by no
 // more than half at a time, so that a pause isn't paid for at once, and doubles if it wasn't enough: a
-// partition that waits for commits shows no pace.
-func (p *pace) next(now time.Time, position int64) int64 {
-	elapsed := max(now.Sub(p.at), time.Millisecond)
-	want := max(int64(float64(position-p.position)*float64(aheadFor)/float64(elapsed)), p.ahead/2)
+// partition that waits for commits shows no pace. It needs to reach no further than the log does by then.
+func (p *pace) next(now time.Time, position, end int64) int64 {
+	elapsed := float64(max(now.Sub(p.at), paceOver))
+	in := func(n int64) int64 { return int64(float64(max(n, 0)) / elapsed * float64(aheadFor)) }
+	want := max(in(position-p.position), p.ahead/2)
 	if p.short {
 		want = max(want, 2*p.ahead)
 	}
-	*p = pace{ahead: min(max(want, aheadLeast), aheadMost), position: position, at: now}
+	want = min(want, max(0, end-position)+max(in(end-p.end), aheadLeast))
+	*p = pace{ahead: min(max(want, aheadLeast), aheadMost), position: position, end: end, at: now}
 	return p.ahead
 }

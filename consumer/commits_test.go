@@ -123,29 +123,30 @@ func TestTheWatermarkNeverPassesWhatIsUnsettled(t *testing.T) {
 
 func TestPaceFollowsThePartition(t *testing.T) {
 	now := time.Now()
-	p := newPace(0)
+	p := newPace(0, 100_000)
 	p.at = now
-	step := func(after time.Duration, position int64) int64 {
+	step := func(after time.Duration, position, end int64) int64 {
 		now = now.Add(after)
-		return p.next(now, position)
+		return p.next(now, position, end)
 	}
-	if got := step(time.Second, 1000); got != 2000 {
-		t.Fatalf("1000 a second: %d ahead", got)
-	}
-	if got := step(time.Second, 1000); got != 1000 {
-		t.Fatalf("idle: %d ahead", got)
-	}
-	p.short = true
-	if got := step(time.Second, 1010); got != 2000 {
-		t.Fatalf("somebody waited: %d ahead", got)
-	}
-	if got := step(time.Second, 1_000_000); got != aheadMost {
-		t.Fatalf("very fast: %d ahead", got)
-	}
-	for range 10 {
-		step(time.Second, 1_000_000)
-	}
-	if p.ahead != aheadLeast {
-		t.Fatalf("long idle: %d ahead", p.ahead)
+	for _, x := range []struct {
+		what          string
+		after         time.Duration
+		position, end int64
+		short         bool
+		want          int64
+	}{
+		{"1000 a second, far from the end", time.Second, 1000, 100_000, false, 2000},
+		{"a lull", time.Second, 1000, 100_000, false, 1000},
+		{"somebody waited", time.Second, 1010, 100_000, true, 2000},
+		{"one large fetch", time.Millisecond, 1310, 100_000, false, 2400},
+		{"very fast", time.Second, 90_000, 100_000, false, aheadMost},
+		{"at the end, which grows by 300 a second", time.Second, 100_300, 100_300, false, 600},
+		{"at the end, which stands still", time.Second, 100_300, 100_300, false, aheadLeast},
+	} {
+		p.short = x.short
+		if got := step(x.after, x.position, x.end); got != x.want {
+			t.Fatalf("%s: %d ahead, want %d", x.what, got, x.want)
+		}
 	}
 }

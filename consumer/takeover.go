@@ -109,7 +109,7 @@ func (cl *claim) taken(t *offsets.Tracker, in offsets.Takeover, log logRange) er
 	// A takeover from valid metadata is complete; any other one is when its position is committed: until
 	// then the next owner would find as little as this one did.
 	cl.committed = in.Meta != nil
-	cl.pace = newPace(in.Start)
+	cl.pace = newPace(in.Start, log.end)
 	cl.trouble = trouble{}
 	switch t.Doubt() {
 	case offsets.OwnerGone:
