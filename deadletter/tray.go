@@ -102,7 +102,7 @@ func (t *tray) head() []*envelope {
 	n, size := 0, 0
 	for n < min(len(t.queue), maxLetters) {
 		size += t.queue[n].letter.size()
-		if n > 0 && (size > maxBytes || t.alone > 0 || t.aside) {
+		if n > 0 && (size > maxBytes || t.alone > 0) {
 			break
 		}
 		n++
