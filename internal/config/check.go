@@ -41,6 +41,7 @@ func (l *loading) rule(broken bool, name, problem string, others ...string) {
 func (l *loading) checkWorker() {
 	s := l.Settings
 	l.rule(s.DeadLetterTopic == s.Topic, "dead-letter-topic", "takes another topic than that of the events")
+	l.rule(topicName(s.DeadLetterTopic) != nil, "dead-letter-topic", "takes up to 249 letters: that of the topic with dlq. before it is too long, so name another", "topic")
 	if s.AppSecret == "" && !l.wrong["app-secret"] && !l.wrong["app-secret-file"] {
 		l.mistaken(lookup(l.sections, "app-secret"), "", "", "is required: set "+variable("app-secret")+", or app-secret-file")
 	}

@@ -134,6 +134,7 @@ func TestRulesBetweenSettings(t *testing.T) {
 		{"--give-up-after=59s", "give-up-after", "at least twice retry-max"},
 		{"--retry-initial=1m", "retry-max", "at least retry-initial"},
 		{"--dead-letter-topic=chat", "dead-letter-topic", "another topic"},
+		{"--topic=" + strings.Repeat("x", 246), "dead-letter-topic", "name another"},
 		{"--leave-on-stop", "leave-on-stop", "only with instance-id"},
 		{"--max-body-bytes=1MiB --max-buffered-bytes=64KiB", "max-body-bytes", "at most max-buffered-bytes"},
 		{"--sasl-mechanism=plain", "sasl-mechanism", "needs sasl-username"},
