@@ -44,6 +44,6 @@ demo-chat: ## the same with real chat (CHAT names the file) and three workers
 	$(GO) run ./cmd/demo --faults --workers 3 --input $(CHAT) --speed 0 --rate 0 --json
 
 docs: ## write the settings table into the README
-	$(GO) run ./cmd/roomrelay config --markdown
+	$(GO) run ./cmd/roomrelay config --markdown=README.md
 
 .PHONY: help build test race fuzz bench fmt lint tidy demo demo-chat docs
