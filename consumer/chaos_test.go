@@ -138,100 +138,111 @@ func TestI4AndI5HoldWhateverHappens(t *testing.T) {
 }
 
 func chaos(t *testing.T, seed uint64) {
-	const partitions = 4
-	g := newRig(t, seeded(partitions))
-	random := rand.New(rand.NewPCG(seed, 7))
-	l := &ledger{t: t, began: map[place]*attempt{}, done: map[place]bool{}}
-	static := seed%2 == 1
-	lossy := g.lossy(seed)
-	var alive []*sending
-	free := []string{"a", "b", "c", "d"}
-	start := func() {
-		if len(free) == 0 {
-			return
-		}
-		s := &sending{name: free[0], l: l, claims: map[int32]*sentClaim{}, rand: rand.New(rand.NewPCG(seed, random.Uint64()))}
-		free = free[1:]
-		s.worker = g.start(func(c *Config) {
-			c.Notify = s.notify
-			if static {
-				c.InstanceID = s.name
-			}
-		})
-		alive = append(alive, s)
-	}
-	end := func(kill bool) {
-		i := random.IntN(len(alive))
-		s := alive[i]
-		alive = append(alive[:i], alive[i+1:]...)
-		if kill {
-			s.kill()
-		} else {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			if err := s.Drain(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-				t.Error(err)
-			}
-			cancel()
-			<-s.done
-		}
-		free = append(free, s.name)
-	}
-	start()
-	lossy.sweeper.run(g)
-	published := 0
+	c := &crowd{rig: newRig(t, seeded(crowdPartitions)), seed: seed, random: rand.New(rand.NewPCG(seed, 7)), free: []string{"a", "b", "c", "d"}}
+	c.ledger = &ledger{t: t, began: map[place]*attempt{}, done: map[place]bool{}}
+	c.lossy = c.rig.lossy(seed)
+	c.start()
+	c.lossy.sweeper.run(c.rig)
 	for range 60 {
-		for p := range partitions {
-			g.publish(p, 5)
+		for p := range crowdPartitions {
+			c.publish(p, 5)
 		}
-		published += 5 * partitions
-		time.Sleep(time.Duration(random.Int64N(int64(6 * time.Second))))
-		switch random.IntN(6) {
-		case 0, 1:
-			start()
-		case 2:
-			if len(alive) > 1 {
-				end(true)
-			}
-		case 3:
-			if len(alive) > 1 {
-				end(false)
-			}
-		case 4:
-			link := alive[random.IntN(len(alive))].link
-			link.set(true, random.IntN(2) == 0)
-			time.AfterFunc(time.Duration(random.Int64N(int64(time.Minute))), func() { link.set(false, true) })
-		case 5:
-			lossy.Store(!lossy.Load())
-		}
+		time.Sleep(time.Duration(c.random.Int64N(int64(6 * time.Second))))
+		c.mishap()
 	}
-	lossy.Store(false)
+	c.lossy.Store(false)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("group %+v", g.GroupInfo(groupID))
-			for _, s := range alive {
+			t.Logf("group %+v", c.GroupInfo(groupID))
+			for _, s := range c.alive {
 				t.Logf("%s: ready %v, stats %+v", s.name, s.Ready(), s.Stats())
 			}
 		}
 	})
 	await(t, "every record settled and committed", 10*time.Minute, func() bool {
-		for p := range int32(partitions) {
-			if c, _ := g.stored(p); c.Offset != int64(published/partitions) {
+		for p := range int32(crowdPartitions) {
+			if commit, _ := c.stored(p); commit.Offset != 60*5 {
 				return false
 			}
 		}
 		return true
 	})
-	l.mu.Lock()
-	if len(l.done) != published {
-		t.Errorf("%d of %d settled", len(l.done), published)
+	c.ledger.mu.Lock()
+	if n := len(c.ledger.done); n != 60*5*crowdPartitions {
+		t.Errorf("%d of %d settled", n, 60*5*crowdPartitions)
 	}
-	l.mu.Unlock()
-	for _, s := range alive {
+	c.ledger.mu.Unlock()
+	for _, s := range c.alive {
 		s.kill()
-		for _, c := range s.claims {
-			c.lose()
+		for _, x := range s.claims {
+			x.lose()
 		}
 	}
+}
+
+const crowdPartitions = 4
+
+// crowd is a changing set of workers.
+type crowd struct {
+	*rig
+	seed   uint64
+	random *rand.Rand
+	ledger *ledger
+	lossy  *toggle
+	alive  []*sending
+	free   []string // names; with an odd seed they are instance ids
+}
+
+// mishap lets one thing happen.
+func (c *crowd) mishap() {
+	switch c.random.IntN(6) {
+	case 0, 1:
+		c.start()
+	case 2:
+		c.end(func(s *sending) { s.kill() })
+	case 3:
+		c.end(func(s *sending) {
+			ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+			defer cancel()
+			if err := s.Drain(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				c.t.Error(err)
+			}
+			<-s.done
+		})
+	case 4:
+		link := c.alive[c.random.IntN(len(c.alive))].link
+		link.set(true, c.random.IntN(2) == 0)
+		time.AfterFunc(time.Duration(c.random.Int64N(int64(time.Minute))), func() { link.set(false, true) })
+	case 5:
+		c.lossy.Store(!c.lossy.Load())
+	}
+}
+
+func (c *crowd) start() {
+	if len(c.free) == 0 {
+		return
+	}
+	s := &sending{name: c.free[0], l: c.ledger, claims: map[int32]*sentClaim{}, rand: rand.New(rand.NewPCG(c.seed, c.random.Uint64()))}
+	c.free = c.free[1:]
+	s.worker = c.rig.start(func(cfg *Config) {
+		cfg.Notify = s.notify
+		if c.seed%2 == 1 {
+			cfg.InstanceID = s.name
+		}
+	})
+	c.alive = append(c.alive, s)
+}
+
+// end ends any worker but the last.
+func (c *crowd) end(how func(*sending)) {
+	if len(c.alive) < 2 {
+		return
+	}
+	i := c.random.IntN(len(c.alive))
+	s := c.alive[i]
+	c.alive = append(c.alive[:i], c.alive[i+1:]...)
+	how(s)
+	c.free = append(c.free, s.name)
 }
 
 // lossy leaves some requests unanswered, or ends their connections, while it is on. The answer is lost

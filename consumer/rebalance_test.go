@@ -313,7 +313,7 @@ func TestNewPartitionsAndALateTopicAreTaken(t *testing.T) {
 	})
 }
 
-// The same process takes a partition again while one of its commits may still be applied: it remembers.
+// A worker takes a partition again while one of its commits may still be applied: it remembers.
 func TestLowSentToIsRememberedOverARejoin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))

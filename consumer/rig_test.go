@@ -2,9 +2,8 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -313,11 +312,7 @@ func (w *worker) records() []event.Record {
 func (w *worker) holds() map[int32]uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m := map[int32]uint64{}
-	for p, e := range w.epochs {
-		m[p] = e
-	}
-	return m
+	return maps.Clone(w.epochs)
 }
 
 func (w *worker) noticed(k Kind) (n int) {
@@ -363,46 +358,6 @@ func (w *worker) kill() {
 	w.link.set(true, true)
 	w.cancel()
 	<-w.done
-}
-
-// link is a worker's way to the broker.
-type link struct {
-	dial func(context.Context, string, string) (net.Conn, error)
-
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
-}
-
-var errLinkCut = errors.New("link cut")
-
-func (l *link) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	l.mu.Lock()
-	cut := l.cut
-	l.mu.Unlock()
-	if cut {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: errLinkCut}
-	}
-	c, err := l.dial(ctx, network, addr)
-	if err == nil {
-		l.mu.Lock()
-		l.conns = append(l.conns, c)
-		l.mu.Unlock()
-	}
-	return c, err
-}
-
-// set cuts the link, or mends it; ends: connections that are there end.
-func (l *link) set(cut, ends bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cut = cut
-	if ends {
-		for _, c := range l.conns {
-			c.Close()
-		}
-		l.conns = nil
-	}
 }
 
 func seeded(partitions int32) kfake.Opt { return kfake.SeedTopics(partitions, topic) }

@@ -7,7 +7,8 @@
 //
 // It doesn't fetch, and it doesn't know what a claim on a partition consists of: Claims does.
 //
-// It registers its own types for JoinGroup, Heartbeat and LeaveGroup with kafka-go, whose types lack
-// versions (JoinGroup 8 and 9), send heartbeats to any broker, and read an error as a throttle time. The
-// methods of kafka.Client for these three requests panic from then on; nothing here uses them.
+// It registers its own request and answer structs for JoinGroup, Heartbeat and LeaveGroup with kafka-go.
+// kafka-go's stop at JoinGroup 7, send heartbeats to any broker instead of the coordinator, and take an
+// error for a throttle time. The methods of kafka.Client for these three requests panic from then on;
+// nothing here uses them.
 package group

@@ -56,7 +56,9 @@ func (m *Member) heard(i identity, sent *moment, code kafka.Error) {
 		if i.id != m.id {
 			return // of a membership that is over
 		}
-		m.lease.renew(sent, code == 0)
+		// While it joins, a good answer doesn't say that the rebalance is over: a member that the group is
+		// waiting for is dropped when the rebalance time-out ends, however well its heartbeats are answered.
+		m.lease.renew(sent, code == 0 && !i.joining)
 		// Of an earlier round it is old news: that rebalance is the one that was joined.
 		if code != 0 && m.current(i) && !m.stopping {
 			m.Rejoin("the group rebalances")

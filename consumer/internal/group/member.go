@@ -45,8 +45,8 @@ type Config struct {
 	Log    zerolog.Logger
 }
 
-// ErrFenced ends Run: another process joined with the same instance id.
-var ErrFenced = errors.New("another process has joined the group with the same instance-id")
+// ErrFenced ends Run: somebody else joined with the same instance id.
+var ErrFenced = errors.New("another worker has joined the group with the same instance-id")
 
 // lookEvery is how often the topic's partition count is read. The Transport answers from its cache, so
 // that it costs nothing; new partitions may wait a few seconds.
@@ -215,7 +215,7 @@ func (m *Member) Err() error {
 	case missing:
 		return fmt.Errorf("topic %q doesn't exist", m.cfg.Topic)
 	case trouble != nil:
-		return fmt.Errorf("waiting for group coordinator: %w", trouble)
+		return fmt.Errorf("not in group %q: %w", m.cfg.Group, trouble)
 	case !m.lease.valid():
 		return fmt.Errorf("no heartbeat of group %q was answered for %v", m.cfg.Group, m.cfg.Lease)
 	}

@@ -48,24 +48,7 @@ func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outco
 	if !ok {
 		return outcomes, errors.New("committing: not in the group")
 	}
-	topic := offsetcommit.RequestTopic{Name: m.cfg.Topic}
-	for _, o := range offsets {
-		topic.Partitions = append(topic.Partitions, offsetcommit.RequestPartition{
-			PartitionIndex:    o.Partition,
-			CommittedOffset:   o.Offset,
-			CommittedMetadata: o.Metadata,
-			// Not 0, which kafka.Client sends: another client would see a truncated log there.
-			CommittedLeaderEpoch: -1,
-		})
-	}
-	answer, err := roundTrip[*offsetcommit.Response](ctx, m, CommitPatience, &offsetcommit.Request{
-		GroupID:         m.cfg.Group,
-		GenerationID:    i.generation,
-		MemberID:        i.id,
-		RetentionTimeMs: -1,
-		GroupInstanceID: m.cfg.InstanceID,
-		Topics:          []offsetcommit.RequestTopic{topic},
-	})
+	answer, err := roundTrip[*offsetcommit.Response](ctx, m, CommitPatience, m.commitRequest(i, offsets))
 	if err != nil {
 		if !neverSent(err) {
 			for x := range outcomes {
@@ -91,6 +74,27 @@ func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outco
 		}
 	}
 	return outcomes, err
+}
+
+func (m *Member) commitRequest(i identity, offsets []Offset) *offsetcommit.Request {
+	topic := offsetcommit.RequestTopic{Name: m.cfg.Topic}
+	for _, o := range offsets {
+		topic.Partitions = append(topic.Partitions, offsetcommit.RequestPartition{
+			PartitionIndex:    o.Partition,
+			CommittedOffset:   o.Offset,
+			CommittedMetadata: o.Metadata,
+			// Not 0, which kafka.Client sends: another client would see a truncated log there.
+			CommittedLeaderEpoch: -1,
+		})
+	}
+	return &offsetcommit.Request{
+		GroupID:         m.cfg.Group,
+		GenerationID:    i.generation,
+		MemberID:        i.id,
+		RetentionTimeMs: -1,
+		GroupInstanceID: m.cfg.InstanceID,
+		Topics:          []offsetcommit.RequestTopic{topic},
+	}
 }
 
 // committed judges one partition's answer.
