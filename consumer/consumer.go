@@ -73,7 +73,7 @@ type Config struct {
 	Topic      string
 	Group      string
 	InstanceID string // static membership; "": dynamic
-	ClientID   string // told to the broker in join reasons and logs
+	ClientID   string // named in the reasons of joins, which brokers log
 
 	SessionTimeout   time.Duration
 	RebalanceTimeout time.Duration
