@@ -234,6 +234,51 @@ func TestADeadConnectionThatWasKeptIsNoAttempt(t *testing.T) {
 	}
 }
 
+// stale is a connection that is dead without anybody having noticed: what is written to it fails.
+type stale struct {
+	net.Conn
+	dead *bool
+}
+
+func (s stale) Write(p []byte) (int, error) {
+	if *s.dead {
+		return 0, net.ErrClosed
+	}
+	return s.Conn.Write(p)
+}
+
+func TestAConnectionFoundDeadBeforeAByteWasWrittenIsNoAttempt(t *testing.T) {
+	for name, x := range map[string]struct {
+		again bool
+		want  Verdict
+	}{"another is got": {true, Listed}, "no other is got": {false, Undelivered}} {
+		t.Run(name, func(t *testing.T) {
+			dead, refuse := false, false
+			w := &wire{serve: over(reply(200, fine))}
+			dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if refuse {
+					return nil, errRefused
+				}
+				conn, err := w.dial(ctx, network, addr)
+				mine := new(bool)
+				if len(w.dials) == 1 {
+					mine = &dead
+				}
+				return stale{conn, mine}, err
+			}
+			onWire(t, w, func(c *Config) { c.Dial = dial }, func(r *rig) {
+				c := r.course(1, "a", "b")
+				a := r.Attempt(r.t.Context(), r.call(c))
+				expect(t, "first", a.judge(), Listed)
+				synctest.Wait()
+				dead, refuse = true, !x.again
+				a = r.Attempt(r.t.Context(), r.call(c))
+				expect(t, "second", a.judge(), x.want)
+			})
+		})
+	}
+}
+
 func TestAnEndOfTheContextEndsAnAttempt(t *testing.T) {
 	w := &wire{serve: over(func(*http.Request, string, net.Conn) {})}
 	onWire(t, w, nil, func(r *rig) {

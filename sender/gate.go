@@ -15,32 +15,44 @@ const (
 type Gate struct {
 	Mode  Mode
 	Until time.Time // of Shut: when to ask again; zero: only an answer or another share changes it
-	Why   string    // for a person; "" while all is well
+	Cause Cause     // of what holds sending up; Free while all is well
+	Why   string    // the same for a person; "" while all is well
 }
+
+// Cause is what holds sending up. It is a metric's label, too.
+type Cause string
+
+const (
+	Free         Cause = ""
+	OverQuota    Cause = "quota"   // the API blocks calls after a 416: it passes by itself
+	Unresponsive Cause = "breaker" // nobody is answered
+	WrongSetUp   Cause = "set-up"  // the worker is set up wrongly
+)
 
 // Gate says whether a call may begin now. It changes nothing: a call begins with Next.
 func (s *Sender) Gate(now time.Time) Gate {
 	if until, held := s.penalty.holds(now); held {
-		return Gate{Shut, until, penaltyWhy}
+		return Gate{Mode: Shut, Until: until, Cause: OverQuota, Why: penaltyWhy}
 	}
-	at, why := time.Time{}, ""
+	g := Gate{Mode: Open}
+	var next time.Time
 	if s.breaker.open {
-		at, why = s.breaker.next, breakerWhy
+		g = Gate{Mode: Probing, Cause: Unresponsive, Why: breakerWhy}
+		next = s.breaker.next
 	}
 	if s.setup.why != "" {
-		at, why = latest(at, s.setup.next), s.setup.why
+		g = Gate{Mode: Probing, Cause: WrongSetUp, Why: s.setup.why}
+		next = latest(next, s.setup.next)
 	}
 	free, never := s.quota.free(now)
-	if never || why != "" && s.probing {
-		return Gate{Shut, time.Time{}, why}
+	if never || g.Mode == Probing && s.probing {
+		g.Mode = Shut
+		return g
 	}
-	if at = latest(at, free); at.After(now) {
-		return Gate{Shut, at, why}
+	if next = latest(next, free); next.After(now) {
+		g.Mode, g.Until = Shut, next
 	}
-	if why != "" {
-		return Gate{Mode: Probing, Why: why}
-	}
-	return Gate{Mode: Open}
+	return g
 }
 
 // halted says that sending is stopped but for probes.

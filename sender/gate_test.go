@@ -71,6 +71,48 @@ func TestAnOpenBreakerProbesRarelyAndAnyAnswerClosesIt(t *testing.T) {
 	}
 }
 
+func TestOnlyProbesThatFailMakeProbesRarer(t *testing.T) {
+	r := newRig(t)
+	var late []*Call
+	for room := range int64(50) {
+		late = append(late, r.call(r.course(room, "late")))
+	}
+	for room := range int64(10) {
+		r.silence(r.course(room, "x"))
+	}
+	next := r.Gate(r.now).Until
+	for _, x := range late { // on their way when it opened
+		r.Judge(r.now, nil, x, Answer{})
+	}
+	expect(t, "next probe", r.Gate(r.now).Until, next)
+}
+
+func TestEachStopBeginsWithAProbeAtOnce(t *testing.T) {
+	r := newRig(t)
+	for range 3 {
+		late := r.call(r.course(2, "late"))
+		for range 5 { // the longer it lasts the rarer they are
+			r.says(r.course(1, "a"), forged)
+			r.now = latest(r.now, r.Gate(r.now).Until)
+		}
+		r.says(r.course(1, "a"), forged)
+		expect(t, "a later probe waits", r.Gate(r.now).Mode, Shut)
+		r.Judge(r.now, nil, late, r.reply(late, 200, fine))
+		r.says(r.course(1, "a"), forged)
+		expect(t, "the first one doesn't", r.Gate(r.now).Mode, Probing)
+		r.elsewhere(2)
+	}
+}
+
+func TestAGreaterShareIsUsedAtOnce(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Rate = 50 })
+	r.SetShare(r.now, 1, 500)
+	r.elsewhere(1)
+	expect(t, "a tenth a second", r.Gate(r.now).Until.Sub(r.now), 10*time.Second)
+	r.SetShare(r.now, 500, 500)
+	expect(t, "50 a second", r.Gate(r.now).Until.Sub(r.now), 20*time.Millisecond)
+}
+
 func TestI12_NoCallBeginsWithinTenSecondsOfA416(t *testing.T) {
 	r := newRig(t)
 	throttle := func(c *Course, x *Call, after time.Duration) Judgement {

@@ -31,7 +31,7 @@ func TestTheSecretIsSeenNowhere(t *testing.T) {
 		fmt.Fprintf(&out, verb, cfg.AppSecret)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {
-		fmt.Fprintf(&out, verb+verb+verb+verb, cfg, &cfg, s.cfg, s.client)
+		fmt.Fprintf(&out, verb+verb+verb+verb, cfg, &cfg, *s, s.client)
 	}
 	r := &rig{Sender: s, t: t, now: time.Now()}
 	c := r.course(1, "a")
