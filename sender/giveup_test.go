@@ -23,23 +23,21 @@ func (r *rig) fail(c *Course, d time.Duration, meanwhile func()) (calls int, l [
 }
 
 func TestI10_AnOutageGivesNothingUp(t *testing.T) {
-	r := newRig(t)
-	c := r.course(1, "a", "b")
-	sameRoom := func() { r.says(r.course(1, "x"), fine) }
-	for name, meanwhile := range map[string]func(){
-		"nobody answers":         func() {},
-		"only this room's calls": sameRoom,
-		"others are throttled": func() {
-			o := r.course(2, "y")
-			r.Judge(r.now, o, r.Next(r.now, o).Call, Answer{Kind: Answered, HTTPStatus: 429})
+	for name, meanwhile := range map[string]func(r *rig){
+		"nobody answers":         func(*rig) {},
+		"only this room's calls": func(r *rig) { r.says(r.course(1, "x"), fine) },
+		"others are throttled": func(r *rig) {
+			c := r.course(2, "y")
+			r.Judge(r.now, c, r.Next(r.now, c).Call, Answer{Kind: Answered, HTTPStatus: 429})
 		},
-		"others are refused set-up": func() {
-			o := r.course(2, "y")
-			x := r.Next(r.now, o).Call
-			r.Judge(r.now, o, x, r.reply(x, 200, forged))
+		"others meet a wrong set-up": func(r *rig) {
+			c := r.course(2, "y")
+			x := r.Next(r.now, c).Call
+			r.Judge(r.now, c, x, r.reply(x, 200, forged))
 		},
 	} {
-		calls, l := r.fail(c, time.Hour, meanwhile)
+		r := newRig(t)
+		calls, l := r.fail(r.course(1, "a", "b"), time.Hour, func() { meanwhile(r) })
 		if len(l) > 0 || calls < 100 {
 			t.Errorf("%s: %d letters after %d calls", name, len(l), calls)
 		}
