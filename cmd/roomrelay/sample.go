@@ -13,7 +13,7 @@ func sample(r *relay.Relay, set *config.Settings) telemetry.Sample {
 	s := r.Stats()
 	c := &s.Consumer
 	x := telemetry.Sample{
-		Ready:          r.Ready() == nil,
+		Ready: r.Ready() == nil, Hold: s.Hold.Cause,
 		BufferedEvents: c.Events, BufferedBytes: c.Bytes,
 		Lanes: s.Batcher.Lanes, RoomsInTrouble: s.Batcher.Troubled, InFlight: s.Batcher.InFlight, LettersWaiting: s.Letterbox.Waiting,
 		PartitionsHeld: len(c.Partitions), PartitionsTotal: c.Total,
@@ -46,4 +46,8 @@ func reasons() []string {
 	return []string{
 		sender.ReasonRefusedRequest, sender.ReasonRefusedMessage, sender.ReasonResendRequired, sender.ReasonGivenUp, deadletter.ReasonInvalid,
 	}
+}
+
+func holds() []string {
+	return []string{string(sender.OverQuota), string(sender.Unresponsive), string(sender.WrongSetUp)}
 }

@@ -50,7 +50,7 @@ func (p *program) work(ctx context.Context, f *config.Flags) error {
 func (p *program) relay(ctx context.Context, s *config.Settings, transport *kafka.Transport, log zerolog.Logger) error {
 	var r *relay.Relay
 	metrics := telemetry.NewMetrics(telemetry.Config{
-		Version: versionText(), Verdicts: verdicts(), Reasons: reasons(), Sample: func() telemetry.Sample { return sample(r, s) },
+		Version: versionText(), Verdicts: verdicts(), Reasons: reasons(), Holds: holds(), Sample: func() telemetry.Sample { return sample(r, s) },
 	})
 	r, err := relay.New(relayConfig(s, transport, metrics, log))
 	if err != nil {

@@ -73,7 +73,7 @@ func (l *loop) dispatch() time.Time {
 	}
 	for {
 		gate := l.sender.Gate(now)
-		l.tellTrouble(gate.Why)
+		l.tellHold(gate)
 		var b *batcher.Batch
 		switch gate.Mode {
 		case sender.Open:
@@ -83,6 +83,9 @@ func (l *loop) dispatch() time.Time {
 				return l.later(now, l.batches.WakeProbe())
 			}
 		case sender.Shut:
+			if gate.Cause != sender.Free {
+				return gate.Until // also with nothing to send: readiness must not say what is over
+			}
 			return l.later(now, gate.Until)
 		}
 		if b == nil {
@@ -102,15 +105,15 @@ func (l *loop) later(now, at time.Time) time.Time {
 	return at
 }
 
-// tellTrouble publishes why sending is held up, for readiness, and logs when that changes.
-func (l *loop) tellTrouble(why string) {
-	was := l.trouble.Load()
+// tellHold publishes what holds sending up, for readiness and metrics, and logs when that changes.
+func (l *loop) tellHold(g sender.Gate) {
+	was := l.hold.Load()
 	switch {
-	case why == "" && was != nil:
-		l.trouble.Store(nil)
+	case g.Cause == sender.Free && was != nil:
+		l.hold.Store(nil)
 		l.log.Info().Msg("sending goes on")
-	case why != "" && (was == nil || *was != why):
-		l.trouble.Store(&why)
-		l.log.Warn().Str("why", why).Msg("sending is held up")
+	case g.Cause != sender.Free && (was == nil || was.Why != g.Why):
+		l.hold.Store(&Hold{Cause: string(g.Cause), Why: g.Why})
+		l.log.Warn().Str("cause", string(g.Cause)).Str("why", g.Why).Msg("sending is held up")
 	}
 }

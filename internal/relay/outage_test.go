@@ -124,3 +124,28 @@ func TestI10_ARoomThatFailsWhileOthersAreAnsweredIsGivenUp(t *testing.T) {
 		}
 	})
 }
+
+func TestReadinessComesBackByItselfWhenNothingIsLeftToSend(t *testing.T) {
+	inWorld(t, world.Config{}, func(w *world.World) {
+		w.Publish(world.Chat(1, "ann", 1)...)
+		n := 0
+		w.Intercept(func(world.Request) world.Reaction {
+			if n++; n == 2 {
+				return world.Whole(416, "query too fast")
+			}
+			return world.Reaction{}
+		})
+		x := w.Start(nil)
+		w.AwaitSettled(time.Minute)
+		w.Publish(world.Chat(2, "bob", 1)...)
+		w.Await("the quota to hold it", 5*time.Second, func() bool { return x.Relay.Stats().Hold.Cause == "quota" })
+		if err := x.Relay.Ready(); err != nil {
+			t.Errorf("not ready over the quota, which passes by itself: %v", err)
+		}
+		w.AwaitSettled(time.Minute)
+		time.Sleep(time.Second)
+		if h := x.Relay.Stats().Hold; h.Cause != "" {
+			t.Errorf("held up by %q with nothing to send", h.Cause)
+		}
+	})
+}

@@ -50,7 +50,7 @@ type Relay struct {
 	inbox    *inbox
 	loop     *loop
 	counts   counts
-	trouble  atomic.Pointer[string] // why the sender is held up, nil if it isn't; written by the loop
+	hold     atomic.Pointer[Hold] // what holds sending up, nil if nothing does; written by the loop
 	draining atomic.Bool
 	kill     chan struct{}
 	killOnce sync.Once
@@ -102,6 +102,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	stop()
 	running.Wait()
 	r.loop.attempts.Wait()
+	r.loop.sender.Close()
 	return err
 }
 
@@ -138,8 +139,9 @@ func (r *Relay) Ready() error {
 	if err := r.consumer.Ready(); err != nil {
 		return err
 	}
-	if why := r.trouble.Load(); why != nil {
-		return errors.New(*why)
+	// Over the quota the worker does what it must, and that passes by itself.
+	if h := r.hold.Load(); h != nil && h.Cause != string(sender.OverQuota) {
+		return errors.New(h.Why)
 	}
 	return r.writer.Ready()
 }

@@ -29,9 +29,16 @@ type Stats struct {
 	Letters   int64 // acknowledged
 	Calls     int64
 	Messages  int64 // in all calls: more than Delivered where calls were repeated
+	Hold      Hold
 	Batcher   batcher.Stats
 	Consumer  consumer.Stats
 	Letterbox deadletter.Stats
+}
+
+// Hold is what holds sending up: zero while all is well.
+type Hold struct {
+	Cause string // one of a few: quota, breaker, set-up
+	Why   string // for a person
 }
 
 type counts struct {
@@ -58,6 +65,9 @@ func (r *Relay) Stats() Stats {
 	}
 	if b := r.counts.batcher.Load(); b != nil {
 		s.Batcher = *b
+	}
+	if h := r.hold.Load(); h != nil {
+		s.Hold = *h
 	}
 	return s
 }

@@ -13,6 +13,7 @@ type Config struct {
 	Version  string
 	Verdicts []string // what a call can end with
 	Reasons  []string // why an event can become a letter
+	Holds    []string // what can hold sending up
 	// Sample is taken at each scrape. nil: none.
 	Sample func() Sample
 }
@@ -77,7 +78,7 @@ func NewMetrics(cfg Config) *Metrics {
 	info.Set(1)
 	r.MustRegister(m.wait, m.took, m.messages, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if cfg.Sample != nil {
-		r.MustRegister(sampler(cfg.Sample))
+		r.MustRegister(sampler{cfg.Sample, cfg.Holds})
 	}
 	return m
 }

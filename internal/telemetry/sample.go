@@ -9,6 +9,7 @@ import (
 // Sample is a moment of the worker. Counters count since it began.
 type Sample struct {
 	Ready bool
+	Hold  string // what holds sending up; "" while nothing does
 
 	BufferedEvents int
 	BufferedBytes  int
@@ -46,7 +47,10 @@ type PartitionSample struct {
 }
 
 // sampler gives a Sample as metrics.
-type sampler func() Sample
+type sampler struct {
+	take  func() Sample
+	holds []string // what can hold sending up
+}
 
 // Describe sends nothing: which partitions there are is not known before.
 func (sampler) Describe(chan<- *prometheus.Desc) {}
@@ -58,6 +62,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	lag     = desc("lag", "Offsets of the partition's log that aren't settled.", "partition")
 	inDoubt = desc("in_doubt_events", "Events of the partition that the API may have and that aren't settled.", "partition")
+	held    = desc("sending_held", "1 for what holds sending up: the API's quota, the breaker, or a wrong set-up.", "cause")
 	settled = desc("settled_total", "Events that have their final outcome.", "outcome")
 )
 
@@ -99,12 +104,15 @@ var (
 
 // Collect takes the sample.
 func (f sampler) Collect(out chan<- prometheus.Metric) {
-	s := f()
+	s := f.take()
 	for _, g := range gauges {
 		out <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.of(&s))
 	}
 	for _, c := range counters {
 		out <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(c.of(&s)))
+	}
+	for _, cause := range f.holds {
+		out <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, truth(s.Hold == cause), cause)
 	}
 	out <- prometheus.MustNewConstMetric(settled, prometheus.CounterValue, float64(s.Delivered), "delivered")
 	out <- prometheus.MustNewConstMetric(settled, prometheus.CounterValue, float64(s.Lettered), "lettered")
