@@ -64,9 +64,7 @@ func (h *handout) add(r *fetch.Record) error {
 	if !cl.admit(&out) {
 		return context.Cause(cl.reading)
 	}
-	if h.chunk == nil {
-		h.chunk = make([]event.Record, 0, chunkMost)
-	}
+	// It grows as it fills: at the bounds a chunk is often of one record, and room for all is 50 kB.
 	if h.chunk = append(h.chunk, out); len(h.chunk) == chunkMost {
 		h.flush()
 	}
