@@ -218,3 +218,25 @@ func TestWithoutAShareNothingIsSent(t *testing.T) {
 	r.SetShare(r.now, 0, 3)
 	expect(t, "none held", fmt.Sprint(r.Gate(r.now.Add(time.Hour))), fmt.Sprint(Gate{Mode: Shut}))
 }
+
+func TestTheGateNamesWhatHoldsSendingUp(t *testing.T) {
+	r := newRig(t)
+	cause := func(want Cause) {
+		t.Helper()
+		g := r.Gate(r.now)
+		expect(t, "cause", g.Cause, want)
+		expect(t, "tells why", g.Why != "", want != Free)
+	}
+	cause(Free)
+	r.says(r.course(1, "a"), forged)
+	cause(WrongSetUp)
+	r.elsewhere(2)
+	cause(Free)
+	for room := range int64(10) {
+		r.silence(r.course(room, "x"))
+	}
+	cause(Unresponsive)
+	r.wait(time.Second)
+	r.says(r.course(1, "b"), `{"code":416}`)
+	cause(OverQuota)
+}
