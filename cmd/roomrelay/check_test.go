@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -133,6 +134,25 @@ func TestCheckTellsEachThingThatIsWrong(t *testing.T) {
 				t.Error("the secret is shown")
 			}
 		})
+	}
+}
+
+func TestCheckWaitsForACoordinatorThatIsBeingMade(t *testing.T) {
+	b := newBench(t, nil)
+	b.letters(t, "delete")
+	refusals := []int16{kerr.NotCoordinator.Code, kerr.CoordinatorLoadInProgress.Code, kerr.CoordinatorNotAvailable.Code}
+	b.ControlKey(int16(kmsg.OffsetFetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		if len(refusals) == 0 {
+			return nil, nil, false
+		}
+		b.KeepControl()
+		answer := r.ResponseKind().(*kmsg.OffsetFetchResponse)
+		answer.ErrorCode, refusals = refusals[0], refusals[1:]
+		return answer, nil, true
+	})
+	got := b.check()
+	if got.code != exitFine || !strings.Contains(got.out, "note  group g: has a commit for 0 of 3 partitions") || len(refusals) > 0 {
+		t.Errorf("%d refusals left, %+v", len(refusals), got)
 	}
 }
 

@@ -151,10 +151,7 @@ func (k *kafkaCheck) group(ctx context.Context, partitions int) {
 	for i := range all {
 		all[i] = i
 	}
-	answer, err := k.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: s.Group, Topics: map[string][]int{s.Topic: all}})
-	if err == nil {
-		err = answer.Error
-	}
+	answer, err := k.commits(ctx, &kafka.OffsetFetchRequest{GroupID: s.Group, Topics: map[string][]int{s.Topic: all}})
 	if errors.Is(err, kafka.GroupIdNotFound) { // a group that nobody has joined yet
 		answer, err = &kafka.OffsetFetchResponse{}, nil
 	}
@@ -176,4 +173,29 @@ func (k *kafkaCheck) group(ctx context.Context, partitions int) {
 	default:
 		k.note(what, "has a commit for %d of %d partitions; in the others, what is in the topic now is sent with resendFlag 1 (set fresh if the group has never sent anything)", committed, partitions)
 	}
+}
+
+const (
+	coordinatorTries = 16                     // with coordinatorPause 8 s, within brokerWait: a fresh cluster needs 2 or 3
+	coordinatorPause = 500 * time.Millisecond // between tries; someone is watching
+)
+
+// commits asks again while the group's coordinator is being made or moves: the first group of a
+// fresh cluster has none until its brokers have made the topic of the commits.
+func (k *kafkaCheck) commits(ctx context.Context, r *kafka.OffsetFetchRequest) (answer *kafka.OffsetFetchResponse, err error) {
+	for range coordinatorTries {
+		answer, err = k.client.OffsetFetch(ctx, r)
+		if err == nil {
+			err = answer.Error
+		}
+		if !errors.Is(err, kafka.GroupLoadInProgress) && !errors.Is(err, kafka.GroupCoordinatorNotAvailable) && !errors.Is(err, kafka.NotCoordinatorForGroup) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer, err // Kafka's words say more than the deadline's
+		case <-time.After(coordinatorPause):
+		}
+	}
+	return answer, err
 }
