@@ -95,7 +95,7 @@ func TestOneCommitRequestAtATime(t *testing.T) {
 func TestTheWatermarkNeverPassesWhatIsUnsettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		w := holding(g.start())
+		w := g.holding()
 		g.publish(0, 200)
 		w.awaitRecords(200)
 		w.send()

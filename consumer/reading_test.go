@@ -14,7 +14,7 @@ import (
 func TestI7WhatIsHandedOutStaysWithinTheBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(2))
-		w := holding(g.start(func(c *Config) { c.MaxEvents = 400 }))
+		w := g.holding(func(c *Config) { c.MaxEvents = 400 })
 		g.publish(0, 1000)
 		w.awaitRecords(200)
 		time.Sleep(10 * time.Second)
@@ -38,7 +38,7 @@ func TestI7WhatIsHandedOutStaysWithinTheBounds(t *testing.T) {
 func TestARecordLargerThanTheBufferComesWithoutItsValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		w := holding(g.start(func(c *Config) { c.MaxBytes = 64 << 10 }))
+		w := g.holding(func(c *Config) { c.MaxBytes = 64 << 10 })
 		big := bytes.Repeat([]byte("x"), 65<<10)
 		g.append(0, kafka.Record{Key: kafka.NewBytes([]byte("1")), Value: kafka.NewBytes(big)})
 		edge := bytes.Repeat([]byte("x"), 64<<10-100) // fits but for what a record costs besides
@@ -115,7 +115,7 @@ func TestAGapWiderThanACommitReachesIsCrossed(t *testing.T) {
 			g.publish(0, 200)
 		}
 		g.Compact()
-		w := holding(g.start())
+		w := g.holding()
 		await(t, "the newest", 20*time.Second, func() bool { n := w.count(); return n > 1 && w.records()[n-1].Offset == 2000 })
 		if got := w.records(); got[0].Offset != 0 || got[1].Offset <= 2*aheadLeast {
 			t.Fatalf("no wide gap: %d, %d", got[0].Offset, got[1].Offset)

@@ -73,7 +73,7 @@ func TestI3NothingIsCommittedForAPartitionThatWasGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(2))
 		commits := g.commits()
-		first := holding(g.start())
+		first := g.holding()
 		first.muted()
 		g.publish(0, 10)
 		g.publish(1, 10)
@@ -142,7 +142,7 @@ func TestAPartitionMayBeRevokedBeforeItIsTakenOver(t *testing.T) {
 func TestAHandOverThatDrainsNotIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(2))
-		first := holding(g.start())
+		first := g.holding()
 		first.muted()
 		g.publish(0, 10)
 		g.publish(1, 10)
@@ -164,7 +164,7 @@ func TestAHandOverThatDrainsNotIsBounded(t *testing.T) {
 func TestAFrozenCoordinatorEndsTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		w := holding(g.start())
+		w := g.holding()
 		g.publish(0, 3)
 		w.awaitRecords(3)
 		frozen := g.swallow(kmsg.Heartbeat)
@@ -188,7 +188,7 @@ func TestAFrozenCoordinatorEndsTheLease(t *testing.T) {
 func TestAMemberThatIsCutOffStopsBeforeItsPartitionsMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		first := holding(g.start())
+		first := g.holding()
 		g.publish(0, 3)
 		first.awaitRecords(3)
 		second := g.start()
@@ -217,7 +217,7 @@ func TestAMemberThatIsCutOffStopsBeforeItsPartitionsMove(t *testing.T) {
 func TestAStopIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(2))
-		w := holding(g.start())
+		w := g.holding()
 		w.muted()
 		g.publish(0, 3)
 		w.awaitRecords(3)
@@ -266,7 +266,7 @@ func TestAStoppedMemberLeavesUnlessItIsStatic(t *testing.T) {
 func TestAHardEndCommitsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		w := holding(g.start(func(c *Config) { c.CommitEvery = time.Hour }))
+		w := g.holding(func(c *Config) { c.CommitEvery = time.Hour })
 		g.publish(0, 10)
 		w.awaitRecords(10)
 		time.Sleep(time.Second)

@@ -157,7 +157,18 @@ type worker struct {
 
 func (g *rig) start(change ...func(*Config)) *worker {
 	g.t.Helper()
-	w := &worker{g: g, t: g.t, done: make(chan struct{}), open: map[int32][]event.Record{}, epochs: map[int32]uint64{}, link: &link{dial: g.net.DialContext}}
+	return g.run(false, change)
+}
+
+// holding starts a worker that settles nothing from the first record on.
+func (g *rig) holding(change ...func(*Config)) *worker {
+	g.t.Helper()
+	return g.run(true, change)
+}
+
+func (g *rig) run(hold bool, change []func(*Config)) *worker {
+	g.t.Helper()
+	w := &worker{g: g, t: g.t, hold: hold, done: make(chan struct{}), open: map[int32][]event.Record{}, epochs: map[int32]uint64{}, link: &link{dial: g.net.DialContext}}
 	log := zerolog.Nop()
 	if testing.Verbose() {
 		log = zerolog.New(zerolog.NewTestWriter(g.t)).With().Timestamp().Logger()
@@ -187,13 +198,6 @@ func (g *rig) start(change ...func(*Config)) *worker {
 		<-w.done
 		transport.CloseIdleConnections()
 	})
-	return w
-}
-
-func holding(w *worker) *worker {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.hold = true
 	return w
 }
 

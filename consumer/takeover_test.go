@@ -43,7 +43,7 @@ func TestACleanStopLeavesNothingToRepeat(t *testing.T) {
 func TestAfterAKillOnlyWhatMayHaveBeenSentIsInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		first := holding(g.start())
+		first := g.holding()
 		g.publish(0, 50)
 		first.awaitRecords(50)
 		if n := first.send(); n != 50 {
@@ -87,13 +87,13 @@ func TestAfterAKillOnlyWhatMayHaveBeenSentIsInDoubt(t *testing.T) {
 func TestDoubtAboutAnOwnerOfTheSameNameWaitsForItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		first := holding(g.start(named("a")))
+		first := g.holding(named("a"))
 		g.publish(0, 5)
 		first.awaitRecords(5)
 		first.send()
 		time.Sleep(2 * time.Second)
 		first.kill()
-		second := holding(g.start(named("a"), notFresh))
+		second := g.holding(named("a"), notFresh)
 		began := time.Now()
 		second.awaitRecords(5)
 		for _, r := range second.records() {
@@ -161,7 +161,7 @@ func TestWithoutValidMetadataAllBelowTheLogEndIsInDoubt(t *testing.T) {
 				g := newRig(t, seeded(1))
 				g.publish(0, 10)
 				x.prepare(g)
-				w := holding(g.start(x.change))
+				w := g.holding(x.change)
 				w.awaitRecords(10 - int(x.first))
 				g.publish(0, 1)
 				w.awaitRecords(11 - int(x.first))
@@ -210,7 +210,7 @@ func TestAPositionOutOfRangeIsReset(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				w := holding(g.start(func(c *Config) { c.Reset, c.Fresh = x.reset, x.commit < 0 }))
+				w := g.holding(func(c *Config) { c.Reset, c.Fresh = x.reset, x.commit < 0 })
 				if x.complain != "" {
 					<-w.done
 					if !contains(w.err, x.complain) {
@@ -242,7 +242,7 @@ func TestMetadataFromBeyondTheLogIsNotBelieved(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		w := holding(g.start(func(c *Config) { c.Reset = Latest }))
+		w := g.holding(func(c *Config) { c.Reset = Latest })
 		w.awaitReady()
 		g.publish(0, 20)
 		w.awaitRecords(20)
@@ -257,7 +257,7 @@ func TestMetadataFromBeyondTheLogIsNotBelieved(t *testing.T) {
 func TestRecordsThatAreDeletedWhileReadingArePassedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		w := holding(g.start(func(c *Config) { c.MaxEvents = 20 }))
+		w := g.holding(func(c *Config) { c.MaxEvents = 20 })
 		g.publish(0, 1000) // the first fetch brings them all; room is for 10
 		w.awaitRecords(10)
 		w.link.set(true, true)
@@ -280,7 +280,7 @@ func TestRecordsThatAreDeletedWhileReadingArePassedOver(t *testing.T) {
 func TestLateCompletionsChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
-		w := holding(g.start())
+		w := g.holding()
 		g.publish(0, 3)
 		w.awaitRecords(3)
 		old := w.records()
