@@ -45,8 +45,9 @@ type Config struct {
 	Forgetful  bool // the API checks msgIds only of messages that say that they are resent
 	Rate       int  // the API's quota of calls a second; 0: none
 	Faults     *imsim.Faults
-	Latency    time.Duration // of the API
-	Keep       imsim.Keep    // what the API remembers of messages
+	Latency    time.Duration    // of the API
+	Keep       imsim.Keep       // what the API remembers of messages
+	OnCall     func(imsim.Call) // as of imsim.Config
 	// Relay changes a worker's configuration from the defaults of the design.
 	Relay func(*relay.Config)
 	// Loopback puts real sockets in the place of in-memory networks, for benchmarks. Not in a bubble.
@@ -86,7 +87,7 @@ func New(t testing.TB, cfg Config) *World {
 	}
 	w.Cluster = cluster
 	w.client = &kafka.Transport{Dial: w.dial, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}}
-	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Latency: imsim.Latency{Fixed: cfg.Latency}, Keep: cfg.Keep, Seed: 1})
+	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Latency: imsim.Latency{Fixed: cfg.Latency}, Keep: cfg.Keep, OnCall: cfg.OnCall, Seed: 1})
 	w.api = &api{sim: w.Sim, closed: make(chan struct{})}
 	w.server = &http.Server{Handler: w.api}
 	if cfg.Loopback {
