@@ -8,6 +8,7 @@ import (
 
 	"roomrelay/batcher"
 	"roomrelay/internal/audit"
+	"roomrelay/internal/imsim"
 	"roomrelay/sender"
 )
 
@@ -116,10 +117,10 @@ func (r *Run) lettered(v audit.Violation, letters []audit.Letter) bool {
 	return false
 }
 
-// leftOut says that a call was answered 200 and yet the message came again.
+// leftOut says that the message may have been left out of what was taken of a call.
 func (r *Run) leftOut(id string) bool {
-	calls := r.callsWith(id)
-	return len(calls) > 1 && slices.ContainsFunc(calls[:len(calls)-1], func(c int) bool { return r.calls[c].Code == 200 && len(r.calls[c].Messages) > 1 })
+	rule := slices.ContainsFunc(r.plan.Faults.Rules, func(x imsim.Rule) bool { return x.Do == imsim.DoLeaveOut })
+	return rule && slices.ContainsFunc(r.callsWith(id), func(c int) bool { return r.calls[c].Taken && len(r.calls[c].Messages) > 1 })
 }
 
 func (r *Run) callsWith(id string) (all []int) {

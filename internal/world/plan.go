@@ -143,8 +143,11 @@ func (p *Plan) drawFaults(r *rand.Rand) {
 	}
 	if r.IntN(3) == 0 { // an outage of everything
 		x := p.trouble(r)
-		x.Chance, x.Rooms = 0, nil
-		p.Faults.Rules = append(p.Faults.Rules, x)
+		x.Chance = 0
+		if r.IntN(4) == 0 { // a wrong set-up, which is one only while nobody is answered
+			x = imsim.Rule{Do: imsim.DoStatus, Status: []int{401, 301}[r.IntN(2)], From: x.From, Until: x.Until}
+		}
+		p.Faults.Rules = slices.Insert(p.Faults.Rules, 0, x) // before those that hold for some
 	}
 	p.Faults.Rules = append(p.Faults.Rules, p.Lasting...)
 }
@@ -162,7 +165,7 @@ func (p *Plan) rule(r *rand.Rand) imsim.Rule {
 	case 3:
 		x = imsim.Rule{Do: []imsim.Do{imsim.DoStrings, imsim.DoNoSuccess, imsim.DoCodeString, imsim.DoShuffle}[r.IntN(4)]}
 	case 4:
-		x.Do, x.Code, x.Count, x.Rooms, x.Chance = imsim.DoCode, 416, 1, nil, 0.3
+		x = imsim.Rule{Do: imsim.DoCode, Code: 416, Count: 1, Chance: 0.3, From: x.From, Until: x.Until} // never taken: 416 says so
 	case 5, 6:
 		x.Rooms = []int64{p.Rooms[r.IntN(len(p.Rooms))]}
 		x.Chance = 0
@@ -173,11 +176,11 @@ func (p *Plan) rule(r *rand.Rand) imsim.Rule {
 	return x
 }
 
-// trouble is a fault that leaves calls without an outcome, or that refuses for the moment.
+// trouble is a fault that leaves calls without an outcome.
 func (p *Plan) trouble(r *rand.Rand) imsim.Rule {
 	from := within(r, p.Length)
 	x := imsim.Rule{From: from, Until: from + time.Second + within(r, 40*time.Second), Chance: 0.05 + r.Float64()*0.5, Taken: r.IntN(2) == 0}
-	switch r.IntN(8) {
+	switch r.IntN(7) {
 	case 0:
 		x.Do, x.Code = imsim.DoCode, []int{500, 503, 514, 408, 415, 431}[r.IntN(6)]
 	case 1:
@@ -192,8 +195,6 @@ func (p *Plan) trouble(r *rand.Rand) imsim.Rule {
 		x.Do = imsim.DoGarbage
 	case 6:
 		x.Do = imsim.DoPage
-	case 7:
-		x.Do, x.Status, x.Taken = imsim.DoStatus, []int{401, 301}[r.IntN(2)], false
 	}
 	return x
 }
