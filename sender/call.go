@@ -24,19 +24,32 @@ func (s *Sender) call(now time.Time, c *Course, events []*event.Event) *Call {
 	probe := s.halted()
 	s.probing = s.probing || probe
 	s.quota.take(now)
-	x := &Call{Room: c.room, Events: events, url: s.urls.pick(now), flags: make([]uint8, len(events)), at: now, begun: s.tick(), probe: probe}
-	for i, e := range events {
-		t := c.trial(e)
-		if !t.known {
+	for _, e := range events {
+		if t := c.trial(e); !t.known {
 			t.known = true
 			if s.seen.again(e.Room, e.MsgID) {
 				e.Flag = 1
 			}
 		}
-		t.attempts++
+	}
+	events = events[:alike(events)]
+	x := &Call{Room: c.room, Events: events, url: s.urls.pick(now), flags: make([]uint8, len(events)), at: now, begun: s.tick(), probe: probe}
+	for i, e := range events {
+		c.trial(e).attempts++
 		x.flags[i] = e.Flag
 	}
 	return x
+}
+
+// alike is how many events may share a call: none that goes with 0 follows one that goes with 1. The API
+// may name the latter in fail, since it never had it: it goes again then, and would come after the other.
+func alike(events []*event.Event) int {
+	for i := 1; i < len(events); i++ {
+		if events[i-1].Flag == 1 && events[i].Flag == 0 {
+			return i
+		}
+	}
+	return len(events)
 }
 
 // flagged says whether any message went with resendFlag 1.

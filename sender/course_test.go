@@ -109,16 +109,16 @@ func TestABadMessageDoesNotTakeTheOthersAlong(t *testing.T) {
 
 func TestACode200IsLookedAtMessageByMessage(t *testing.T) {
 	for _, x := range []struct{ body, delivered, letters, left string }{
-		{`{"code":200}`, "a/0 b/1 c/0", "", ""},
-		{`{"code":200,"fail":[{"b":"hit moderation"}]}`, "a/0 c/0", "b refused-message unknown", ""},
-		{`{"code":200,"fail":[{"c":"hit moderation"}],"success":[{"b":{}},{"a":{}}]}`, "a/0 b/1", "c refused-message refused", ""},
+		{`{"code":200}`, "a/0 b/1 c/1", "", ""},
+		{`{"code":200,"fail":[{"b":"hit moderation"}]}`, "a/0 c/1", "b refused-message unknown", ""},
+		{`{"code":200,"fail":[{"c":"hit moderation"}],"success":[{"b":{}},{"a":{}}]}`, "a/0 b/1", "c refused-message unknown", ""},
 		{`{"code":200,"success":[]}`, "", "", "a/1 b/1 c/1"},
-		{`{"code":200,"fail":[{"a":"x"}],"success":[{"a":{}},{"c":{}}]}`, "a/0 c/0", "", "b/1"},
-		{`{"code":200,"fail":[{"a":"x"},{"b":"x"},{"c":"x"}]}`, "", "a refused-message refused; b refused-message unknown; c refused-message refused", ""},
+		{`{"code":200,"fail":[{"a":"x"}],"success":[{"a":{}},{"c":{}}]}`, "a/0 c/1", "", "b/1"},
+		{`{"code":200,"fail":[{"a":"x"},{"b":"x"},{"c":"x"}]}`, "", "a refused-message refused; b refused-message unknown; c refused-message unknown", ""},
 	} {
 		r := newRig(t)
 		c := r.course(1, "a", "b", "c")
-		c.events[1].Flag = 1
+		c.events[1].Flag, c.events[2].Flag = 1, 1
 		j := r.says(c, x.body)
 		expect(t, x.body+": delivered", ids(j.Delivered), x.delivered)
 		expect(t, x.body+": letters", letters(j.Letters), x.letters)
@@ -201,7 +201,7 @@ func TestADuplicateSentWithTheFlagIsDelivered(t *testing.T) {
 func TestARepeatedMessageGoesWithTheFlag(t *testing.T) {
 	r := newRig(t)
 	r.says(r.course(1, "a"), fine)
-	expect(t, "again", ids(r.call(r.course(1, "a", "b")).Events), "a/1 b/0")
+	expect(t, "again", ids(r.call(r.course(1, "b", "a")).Events), "b/0 a/1")
 	expect(t, "in another room", ids(r.call(r.course(2, "a")).Events), "a/0")
 	c := r.course(3, "a")
 	r.Judge(r.now, c, r.call(c), Answer{Kind: NotDelivered})
@@ -242,4 +242,17 @@ func TestADroppedBatchStillTeaches(t *testing.T) {
 	expect(t, "one probe", r.Gate(r.now).Mode, Shut)
 	r.Judge(r.now, nil, probe, r.reply(probe, 200, fine))
 	expect(t, "after it", r.Gate(r.now).Mode, Open)
+}
+
+func TestI6_WhatTheAPIMayNeverHaveHadGoesBeforeWhatIsNew(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a", "b", "c", "d")
+	c.events[1].Flag = 1 // in doubt from an owner before; the API doesn't have it
+	x := r.call(c)
+	expect(t, "first call", ids(x.Events), "a/0 b/1")
+	r.Judge(r.now, c, x, r.reply(x, 200, `{"code":200,"fail":[{"b":"parameter resendFlag should be used for RESEND!"}]}`))
+	x = r.call(c)
+	expect(t, "what the API never had", ids(x.Events), "b/0")
+	r.Judge(r.now, c, x, r.reply(x, 200, fine))
+	expect(t, "then the others", ids(r.call(c).Events), "c/0 d/0")
 }
