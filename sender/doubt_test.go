@@ -217,3 +217,16 @@ func TestNewestTellsOfEveryRoomWhenAnotherHadItsLast(t *testing.T) {
 		}
 	}
 }
+
+func TestAWorkerWhoseOnlyRoomHasABadMessageGoesOnOnceItsSetUpIsMended(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a")
+	for range 2 {
+		x := r.call(c)
+		r.Judge(r.now, c, x, Answer{Kind: Answered, HTTPStatus: 401})
+		r.wait(time.Minute)
+	}
+	j := r.says(c, gone) // no other room is there to be answered 200
+	expect(t, "letters", letters(j.Letters), "a refused-request refused")
+	expect(t, "gate", r.Gate(r.now).Mode, Open)
+}

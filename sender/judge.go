@@ -105,7 +105,13 @@ func (s *Sender) learn(now time.Time, at tick, call *Call, a *Answer, v Verdict)
 		s.log.Warn().Time("until", s.penalty.until).Msg("over the quota")
 	case SetUp:
 		s.setup.stands(now, a.explain())
+		s.setup.told = true
 	case Refused:
+		if call.probe && s.setup.told && a.HTTPStatus == 200 && a.Code != 414 {
+			// The API looks at messages again, and it is this one that it refuses. A worker whose only
+			// room has such a message at its head would otherwise wait for ever.
+			s.setup.over()
+		}
 		if why := s.doubt.refused(call.Room, a); why != "" {
 			s.setup.stands(now, why)
 		}

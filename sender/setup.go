@@ -10,6 +10,7 @@ import (
 // only until any call is answered 200.
 type setup struct {
 	why    string    // "": no trouble
+	told   bool      // an answer said it, rather than that everything is refused
 	next   time.Time // of the next probe
 	pauses pauses
 }
@@ -35,7 +36,7 @@ func (s *setup) stands(now time.Time, why string) {
 // probed delays the next probe after one that ended in whatever way but a 200.
 func (s *setup) probed(now time.Time) { s.next = now.Add(s.pauses.next()) }
 
-func (s *setup) over() { s.why = "" }
+func (s *setup) over() { s.why, s.told = "", false }
 
 // explain tells a person what an answer of this kind says. The desc isn't repeated, since it may hold a
 // user's text: only which of the known texts it has.
