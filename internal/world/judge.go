@@ -100,12 +100,26 @@ func (r *Run) excused(v audit.Violation, letters []audit.Letter) bool {
 	switch v.Kind {
 	case audit.FalseLetter:
 		// Given up is who has trouble of its own while others are answered.
-		return r.plan.Troubled[v.Room] && strings.Contains(v.Words, "("+sender.ReasonGivenUp+")")
+		return strings.Contains(v.Words, "("+sender.ReasonGivenUp+")") && r.failures(v.Room) >= 5
 	case audit.Swapped:
 		// One that is a letter may be delivered late; one left out comes after those that shared its call.
 		return r.lettered(v, letters) || r.leftOut(v.MsgID)
 	}
 	return false
+}
+
+// failures counts the calls of a room that had no outcome.
+func (r *Run) failures(room int64) (n int) {
+	for _, c := range r.calls {
+		if c.Room == room && c.Code != 200 && !r.refused(c.Code) {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *Run) refused(code int) bool {
+	return slices.ContainsFunc(r.plan.Lasting, func(x imsim.Rule) bool { return x.Code == code })
 }
 
 func (r *Run) lettered(v audit.Violation, letters []audit.Letter) bool {

@@ -30,9 +30,8 @@ type Plan struct {
 	Faults     imsim.Faults  // over Length
 	Lasting    []imsim.Rule  // what the API refuses for good, also afterwards
 	Refused    map[string]bool
-	Troubled   map[int64]bool // rooms that may be given up
-	Writes     []Write        // by time
-	Events     []Happening    // by time
+	Writes     []Write     // by time
+	Events     []Happening // by time
 	Rooms      []int64
 }
 
@@ -71,7 +70,7 @@ func Draw(seed uint64) *Plan {
 		Ordering: batcher.Ordering(r.IntN(2)), Window: pick(r, 20, 100, 400), MaxBatch: 1 + r.IntN(10),
 		Slots: 1 + r.IntN(12), MaxEvents: 20 + r.IntN(400), Lease: 2*time.Second + time.Duration(r.IntN(2800))*time.Millisecond,
 		Length:  60*time.Second + time.Duration(r.IntN(60))*time.Second,
-		Refused: map[string]bool{}, Troubled: map[int64]bool{},
+		Refused: map[string]bool{},
 	}
 	if r.IntN(3) == 0 {
 		p.Rate = 10 + r.IntN(60)
@@ -169,9 +168,6 @@ func (p *Plan) rule(r *rand.Rand) imsim.Rule {
 	case 5, 6:
 		x.Rooms = []int64{p.Rooms[r.IntN(len(p.Rooms))]}
 		x.Chance = 0
-	}
-	for _, room := range x.Rooms {
-		p.Troubled[room] = true
 	}
 	return x
 }
