@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,23 +13,29 @@ import (
 
 // fromFile reads a flat YAML mapping of settings.
 func (l *loading) fromFile(path string) {
-	in, err := os.Open(path)
+	wrong := func(problem string) {
+		l.mistakes = append(l.mistakes, Mistake{Name: "config", Got: path, Problem: problem})
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
-		l.mistakes = append(l.mistakes, Mistake{Name: "config", Got: path, Problem: "takes a file that can be read: " + err.Error()})
+		wrong("takes a file that can be read: " + err.Error())
 		return
 	}
-	defer func() { _ = in.Close() }() // nothing was written
-	var doc yaml.Node
-	if err := yaml.NewDecoder(in).Decode(&doc); errors.Is(err, io.EOF) {
+	in := yaml.NewDecoder(bytes.NewReader(text))
+	var doc, next yaml.Node
+	if err := in.Decode(&doc); errors.Is(err, io.EOF) {
 		return // an empty file says nothing
 	} else if err != nil {
 		// The library's text names the line, and may quote from it: no secret may pass.
-		l.mistakes = append(l.mistakes, Mistake{Name: "config", Got: path, Problem: "is no YAML" + lineOf(err)})
+		wrong("is no YAML" + lineOf(err))
 		return
+	}
+	if err := in.Decode(&next); !errors.Is(err, io.EOF) {
+		wrong("takes one document: what follows --- would be left out")
 	}
 	top := doc.Content[0]
 	if top.Kind != yaml.MappingNode {
-		l.mistakes = append(l.mistakes, Mistake{Name: "config", Got: path, Problem: "takes lines such as \"topic: chat\""})
+		wrong("takes lines such as \"topic: chat\"")
 		return
 	}
 	seen := map[string]int{}

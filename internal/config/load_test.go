@@ -231,21 +231,24 @@ func TestNoSecretAppearsAnywhere(t *testing.T) {
 
 func TestAFileThatIsNoneIsToldSo(t *testing.T) {
 	for text, says := range map[string]string{
-		"- a\n":                  `takes lines such as "topic: chat"`,
-		"topic: chat\n\tx: [\n":  "is no YAML",
-		"topic: chat\nno colon:": "no colon",
+		"- a\n":                   `takes lines such as "topic: chat"`,
+		"topic: chat\n\tx: [\n":   "is no YAML",
+		"topic: chat\nno colon:":  "no colon",
+		"rate: 5\n---\nrate: 6\n": "takes one document",
 	} {
 		if _, err := load(t, Worker, []string{"--config", file(t, text)}, given...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	for _, text := range []string{"", "# nothing\n", "topic:\n", "window: &w 1s\nretry-max: 30s\n"} {
+	for _, text := range []string{"", "# nothing\n", "---\nrate: 5\n", "topic:\n", "window: &w 1s\nretry-max: 30s\n"} {
 		if _, err := load(t, Worker, []string{"--config", file(t, text)}, given...); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := load(t, Worker, []string{"--config", "/no/such.yaml"}, given...); err == nil || !strings.Contains(err.Error(), "/no/such.yaml") {
-		t.Errorf("%v", err)
+	for _, path := range []string{"/no/such.yaml", t.TempDir()} {
+		if _, err := load(t, Worker, []string{"--config", path}, given...); err == nil || !strings.Contains(err.Error(), "takes a file that can be read: ") || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 
