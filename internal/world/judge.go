@@ -119,7 +119,7 @@ func (r *Run) failures(room int64) (n int) {
 }
 
 func (r *Run) refused(code int) bool {
-	return slices.ContainsFunc(r.plan.Lasting, func(x imsim.Rule) bool { return x.Code == code })
+	return slices.ContainsFunc(r.plan.Lasting, func(x imsim.Rule) bool { return code != 0 && x.Code == code })
 }
 
 func (r *Run) lettered(v audit.Violation, letters []audit.Letter) bool {
