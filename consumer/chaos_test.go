@@ -58,10 +58,11 @@ func (l *ledger) begin(by string, r *event.Record) *attempt {
 
 // sending is a double of the wiring whose attempts last.
 type sending struct {
-	*worker
-	name string
-	l    *ledger
-	rand *rand.Rand // guarded by mu
+	*worker // set before made is closed
+	made    chan struct{}
+	name    string
+	l       *ledger
+	rand    *rand.Rand // guarded by mu
 
 	mu     sync.Mutex
 	claims map[int32]*sentClaim
@@ -101,6 +102,7 @@ func (s *sending) notify(n Notice) {
 
 // relay is one record's way: it waits for its time and for the lease, is sent, and settled.
 func (s *sending) relay(c *sentClaim, r *event.Record, lasts time.Duration) {
+	<-s.made // records may come before start has returned
 	wait := time.Until(r.NotBefore)
 	for {
 		select {
@@ -222,7 +224,7 @@ func (c *crowd) start() {
 	if len(c.free) == 0 {
 		return
 	}
-	s := &sending{name: c.free[0], l: c.ledger, claims: map[int32]*sentClaim{}, rand: rand.New(rand.NewPCG(c.seed, c.random.Uint64()))}
+	s := &sending{made: make(chan struct{}), name: c.free[0], l: c.ledger, claims: map[int32]*sentClaim{}, rand: rand.New(rand.NewPCG(c.seed, c.random.Uint64()))}
 	c.free = c.free[1:]
 	s.worker = c.rig.start(func(cfg *Config) {
 		cfg.Notify = s.notify
@@ -230,6 +232,7 @@ func (c *crowd) start() {
 			cfg.InstanceID = s.name
 		}
 	})
+	close(s.made)
 	c.alive = append(c.alive, s)
 }
 
