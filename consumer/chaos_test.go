@@ -92,6 +92,7 @@ func (s *sending) notify(n Notice) {
 		close(c.revoked)
 		go func() {
 			c.underway.Wait()
+			<-s.made
 			s.Drained(n.Partition, n.Epoch)
 			c.lose()
 		}()
