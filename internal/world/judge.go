@@ -31,7 +31,8 @@ func (r *Run) sample() {
 		shown[audit.Message{Room: x.Room, MsgID: x.MsgID}] = true
 	}
 	for _, e := range r.drawn {
-		if e.Offset >= r.seen[e.Partition] && e.Offset < offsets[e.Partition] && !(e.Valid && shown[audit.Message{Room: e.Room, MsgID: e.MsgID}]) {
+		out := e.Valid && shown[audit.Message{Room: e.Room, MsgID: e.MsgID}]
+		if e.Offset >= r.seen[e.Partition] && e.Offset < offsets[e.Partition] && !out {
 			open = append(open, e)
 		}
 	}

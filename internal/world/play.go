@@ -281,7 +281,11 @@ func (r *Run) heal() {
 func (r *Run) settle(limit time.Duration) {
 	for round, end := 0, r.now()+limit; ; round++ {
 		if r.now() > end {
-			r.violate("after %v of health not everything is settled", limit)
+			state := "none"
+			if info := r.Cluster.GroupInfo(Group); info != nil {
+				state = fmt.Sprintf("%s, %d members", info.State, len(info.Members))
+			}
+			r.violate("after %v of health not everything is settled; group: %s", limit, state)
 			return
 		}
 		if round < 3 {

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	worlds = flag.Int("worlds", 8, "how many worlds are played")
+	worlds = flag.Int("worlds", 16, "how many worlds are played")
 	seed   = flag.Uint64("seed", 1, "the first one's seed")
 )
 
