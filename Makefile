@@ -2,7 +2,7 @@
 GO     ?= go
 FUZZ   ?= 10s
 COUNT  ?= 6
-CHAT   ?= ../shared/data/irc-chat.ndjson.gz
+CHAT   ?= chat.ndjson.gz
 
 .DEFAULT_GOAL := help
 
@@ -42,7 +42,7 @@ tidy: ## check that go.mod is tidy
 demo: ## watch generated chat flow, with faults, and read the audit
 	$(GO) run ./cmd/demo --faults
 
-demo-chat: ## the same with real chat (CHAT names the file) and three workers
+demo-chat: ## the same with recorded chat (CHAT=file) and three workers
 	$(GO) run ./cmd/demo --faults --workers 3 --input $(CHAT) --speed 0 --rate 0 --json
 
 docs: ## write the settings table into the README

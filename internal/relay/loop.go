@@ -99,7 +99,7 @@ func (l *loop) dispatch() time.Time {
 // not at all while nothing waits.
 func (l *loop) later(now, at time.Time) time.Time {
 	s := l.batches.Stats()
-	if s.InFlight >= l.cfg.Batcher.Slots || s.Lanes == 0 {
+	if s.InFlight >= l.slots || s.Lanes == 0 {
 		return time.Time{}
 	}
 	return at

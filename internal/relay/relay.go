@@ -42,7 +42,8 @@ type Config struct {
 
 // Relay is one worker.
 type Relay struct {
-	cfg      Config
+	limit    time.Duration // of a drain
+	slots    int
 	log      zerolog.Logger
 	meter    Meter
 	consumer *consumer.Consumer
@@ -58,7 +59,7 @@ type Relay struct {
 
 // New checks nothing that the stages check: it returns their errors.
 func New(cfg Config) (*Relay, error) {
-	r := &Relay{cfg: cfg, log: cfg.Log, meter: cfg.Meter, inbox: newInbox(), kill: make(chan struct{})}
+	r := &Relay{limit: cfg.DrainTimeout, slots: cfg.Batcher.Slots, log: cfg.Log, meter: cfg.Meter, inbox: newInbox(), kill: make(chan struct{})}
 	if r.meter == nil {
 		r.meter = silence{}
 	}
@@ -110,7 +111,7 @@ var errDrainCut = errors.New("drain time-out: some of what was on its way had no
 
 func (r *Relay) drain(hard context.Context) error {
 	r.draining.Store(true)
-	limit, cancel := context.WithTimeoutCause(hard, r.cfg.DrainTimeout, errDrainCut)
+	limit, cancel := context.WithTimeoutCause(hard, r.limit, errDrainCut)
 	defer cancel()
 	drained := make(chan error, 1)
 	go func() { drained <- r.consumer.Drain(limit) }()
