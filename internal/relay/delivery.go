@@ -31,6 +31,7 @@ func (l *loop) send(now time.Time, b *batcher.Batch) {
 	}
 	for _, e := range d.course.Events() {
 		if !l.consumer.Begin(&e.Record) {
+			l.rarely.Warn().Int32("partition", b.Partition).Msg("not sent: the lease has run out, since no heartbeat was answered in time")
 			l.batches.Retry(b, now.Add(leaseRetry))
 			return
 		}

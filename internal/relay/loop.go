@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"roomrelay/batcher"
 	"roomrelay/deadletter"
 	"roomrelay/sender"
@@ -19,12 +21,16 @@ type loop struct {
 	pending    map[*deadletter.Letter]*delivery // letters under way; nil for one that no batch waits for
 	attempts   sync.WaitGroup
 	hard       context.Context // ends attempts
+	rarely     zerolog.Logger  // of what may repeat for every batch
 
 	held, total int // the share of partitions that the sender knows of
 }
 
 func newLoop(r *Relay, b *batcher.Batcher, s *sender.Sender) *loop {
-	return &loop{Relay: r, batches: b, sender: s, partitions: map[int32]*partition{}, pending: map[*deadletter.Letter]*delivery{}}
+	return &loop{
+		Relay: r, batches: b, sender: s, partitions: map[int32]*partition{}, pending: map[*deadletter.Letter]*delivery{},
+		rarely: r.log.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second}),
+	}
 }
 
 func (l *loop) run(ctx context.Context) {
