@@ -24,13 +24,14 @@ import (
 // Run is a plan that is played. Its goroutine alone plays; only calls and notes come from others.
 type Run struct {
 	*World
-	plan  *Plan
-	began time.Time
-	seats []*seat
-	later []due
-	drawn []audit.Event // what was published
-	stops sync.WaitGroup
-	seen  []int64 // by partition: all below was found settled
+	plan    *Plan
+	sweeper *sweeper
+	began   time.Time
+	seats   []*seat
+	later   []due
+	drawn   []audit.Event // what was published
+	stops   sync.WaitGroup
+	seen    []int64 // by partition: all below was found settled
 
 	mu    sync.Mutex // guards the fields below
 	calls []imsim.Call
@@ -56,6 +57,7 @@ type due struct {
 func Play(w *World, p *Plan, r *Run, healed time.Duration) []string {
 	r.World, r.plan, r.began = w, p, time.Now()
 	r.seen = make([]int64, p.Partitions)
+	r.sweeper = newSweeper(w)
 	for i := range p.Workers {
 		r.seats = append(r.seats, &seat{name: fmt.Sprint("w", i)})
 		r.sit(r.seats[i])
@@ -297,6 +299,7 @@ func (r *Run) settle(limit time.Duration) {
 			time.Sleep(time.Second)
 			r.sample()
 		}
+		r.sweeper.sweep()
 		if round >= 3 && r.settled() {
 			return
 		}
