@@ -22,3 +22,22 @@ func TestI9_ALaneWithAStreamOfEventsGoesNoMoreOftenThanOthers(t *testing.T) {
 		t.Errorf("turns %v: what comes in gave the lane back the turn of its head", order)
 	}
 }
+
+func TestAProbeIsNotWaitedForAsLongAsItsRoom(t *testing.T) {
+	b := New(usual())
+	if w := b.WakeProbe(); !w.IsZero() {
+		t.Errorf("empty: %v", w)
+	}
+	b.Add(msg{room: 1, id: "a"}.event(t))
+	b.Trouble(1, at(time.Hour))
+	if b.Probe(at(50*time.Millisecond)) != nil {
+		t.Fatal("probed before the lane is due")
+	}
+	w := b.WakeProbe()
+	if !w.Equal(at(100*time.Millisecond)) || !b.Wake().Equal(at(time.Hour)) {
+		t.Fatalf("a probe at %v, any other call at %v: the room's backoff holds for the latter only", w, b.Wake())
+	}
+	if ids(b.Probe(w)) != "a " {
+		t.Error("no probe when it was said")
+	}
+}
