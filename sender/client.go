@@ -30,7 +30,7 @@ type client struct {
 	timeout   time.Duration
 	// sign alone knows the secret: what prints a struct's inside doesn't ask Secret how it wants to be
 	// shown, but sees nothing of a function's.
-	sign func(http.Header, time.Time)
+	sign func(http.Header)
 }
 
 func newClient(cfg *Config) *client {
@@ -48,7 +48,11 @@ func newClient(cfg *Config) *client {
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
 	}
 	key, secret := cfg.AppKey, string(cfg.AppSecret)
-	return &client{transport: t, timeout: cfg.RequestTimeout, sign: func(h http.Header, now time.Time) { sign(h, key, secret, now) }}
+	wall := cfg.Wall
+	if wall == nil {
+		wall = time.Now
+	}
+	return &client{transport: t, timeout: cfg.RequestTimeout, sign: func(h http.Header) { sign(h, key, secret, wall()) }}
 }
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -72,7 +76,7 @@ func (c *client) do(ctx context.Context, url *url.URL, events []*event.Event, a 
 		GetConn: func(string) { connected.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	resp, err := c.transport.RoundTrip(c.request(ctx, url, events, a.Began))
+	resp, err := c.transport.RoundTrip(c.request(ctx, url, events))
 	if err != nil {
 		a.Err = err
 		if !connected.Load() {
@@ -105,7 +109,7 @@ var errTooLong = errors.New("reading the answer: longer than any answer of the A
 
 // request encodes and signs a call. The body isn't pooled: net/http may still read it after RoundTrip has
 // returned, and making one costs a microsecond.
-func (c *client) request(ctx context.Context, url *url.URL, events []*event.Event, now time.Time) *http.Request {
+func (c *client) request(ctx context.Context, url *url.URL, events []*event.Event) *http.Request {
 	size := events[0].EnvelopeBytes() + (len(events)-1)*event.SeparatorBytes
 	for _, e := range events {
 		size += e.MessageBytes()
@@ -122,7 +126,7 @@ func (c *client) request(ctx context.Context, url *url.URL, events []*event.Even
 		// before anything was written. It never does so later: a POST isn't idempotent.
 		GetBody: open,
 	}
-	c.sign(r.Header, now)
+	c.sign(r.Header)
 	return r.WithContext(ctx)
 }
 

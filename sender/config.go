@@ -39,8 +39,10 @@ type Config struct {
 	ResendRefusals   bool     // send what the API wants as a resend once more, with 1, instead of a letter
 	DuplicateReasons []string // optional: parts of reasons that say that the message is there already
 	MaxInFlight      int      // how many connections are kept
+	Remember         int      // optional: how many messages are remembered as sent, a power of two; 0: 2^20
 
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network
+	Wall func() time.Time                                                  // the clock that signatures name; nil: time.Now
 	Log  zerolog.Logger
 }
 
@@ -60,6 +62,7 @@ func (c *Config) validate() error {
 	say(c.RetryInitial <= 0, "the first retry is after %v, want more than 0", c.RetryInitial)
 	say(c.RetryMax < c.RetryInitial, "the longest retry, %v, is shorter than the first, %v", c.RetryMax, c.RetryInitial)
 	say(c.GiveUpAfter <= 0, "giving up after %v, want more than 0", c.GiveUpAfter)
+	say(c.Remember < 0 || c.Remember&(c.Remember-1) != 0, "remembering %d messages, want a power of two", c.Remember)
 	say(!(c.Rate >= 0) || math.IsInf(c.Rate, 0), "the rate is %v, want 0 or more", c.Rate)
 	return errors.Join(wrong...)
 }

@@ -256,3 +256,15 @@ func TestI6_WhatTheAPIMayNeverHaveHadGoesBeforeWhatIsNew(t *testing.T) {
 	r.Judge(r.now, c, x, r.reply(x, 200, fine))
 	expect(t, "then the others", ids(r.call(c).Events), "c/0 d/0")
 }
+
+// A 417 says something of the messages that went: what waits behind them isn't at fault and shares calls as
+// before.
+func TestAfter417OnFlaggedMessagesTheRestOfTheBatchGoesTogether(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a", "b", "c")
+	c.Events()[0].Flag = 1
+	x := r.call(c)
+	expect(t, "first call", ids(x.Events), "a/1")
+	expect(t, "delivered", ids(r.Judge(r.now, c, x, r.reply(x, 200, `{"code":417}`)).Delivered), "a/1")
+	expect(t, "second call", ids(r.call(c).Events), "b/0 c/0")
+}

@@ -144,3 +144,23 @@ func TestAMessageThatIsAlwaysLeftOutIsGivenUp(t *testing.T) {
 	}
 	expect(t, "letters", letters(l), "a given-up unknown")
 }
+
+// A batch that the API has answered isn't one that it doesn't answer: what comes after is counted anew.
+func TestAnAnswerToABatchEndsWhatWasCountedAgainstIt(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a", "b")
+	for range giveUpCount + 1 {
+		r.silence(c)
+		r.elsewhere(2)
+		r.wait(50 * time.Second) // the sixth ends before give-up-after is reached
+	}
+	j := r.says(c, `{"code":200,"fail":[{"a":"parameter resendFlag should be used for RESEND!"},{"b":"parameter resendFlag should be used for RESEND!"}]}`)
+	expect(t, "asked again", ids(c.Events()), "a/0 b/0")
+	expect(t, "letters of the answer", letters(j.Letters), "")
+	r.silence(c)
+	r.elsewhere(2)
+	r.wait(time.Minute)
+	if step := r.Next(r.now, c); step.Call == nil {
+		t.Errorf("given up after one attempt since the API's answer: %s", letters(step.Letters))
+	}
+}

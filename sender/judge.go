@@ -208,6 +208,7 @@ func (s *Sender) list(now time.Time, c *Course, call *Call, a *Answer, j *Judgem
 		}
 	}
 	if len(left) == 0 {
+		c.counted = 0 // whatever is left of the batch, the API has just looked at it
 		return
 	}
 	c.doubt(left)
@@ -270,9 +271,10 @@ func (s *Sender) duplicates(c *Course, call *Call, j *Judgement) {
 	for i, e := range call.Events {
 		if call.flags[i] == 1 {
 			s.deliver(c, e, j)
+		} else {
+			c.alone = true
 		}
 	}
-	c.alone = true
 }
 
 func (s *Sender) deliver(c *Course, e *event.Event, j *Judgement) {

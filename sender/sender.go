@@ -15,6 +15,7 @@
 package sender
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -45,7 +46,7 @@ func New(cfg Config) (*Sender, error) {
 	s := &Sender{
 		log:    cfg.Log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second}),
 		client: newClient(&cfg), quota: quota{rate: cfg.Rate}, breaker: newBreaker(&cfg), setup: newSetup(), doubt: newDoubt(),
-		rooms: newRooms(&cfg), seen: newSeen(seenCount),
+		rooms: newRooms(&cfg), seen: newSeen(cmp.Or(cfg.Remember, seenCount)),
 	}
 	for _, e := range cfg.Endpoints {
 		u, err := address(e)

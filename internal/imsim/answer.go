@@ -113,19 +113,27 @@ func (c *call) array(dst []byte, t *turn, e entry) []byte {
 	return append(dst, ']')
 }
 
-func (c *call) failEntry(dst []byte, m *message) []byte {
+// listed says where the true answer names the message, and with which reason.
+func (m *message) listed() (List, string) {
 	if m.hidden {
-		return dst
+		return InNeither, ""
 	}
-	reason := ""
 	switch m.verdict {
+	case shown, repeated:
+		return InSuccess, ""
 	case fault:
-		reason = m.reason
+		return InFail, m.reason
 	case resend:
-		reason = ReasonResend
+		return InFail, ReasonResend
 	case duplicate:
-		reason = ReasonRepeat
-	default:
+		return InFail, ReasonRepeat
+	}
+	return InNeither, ""
+}
+
+func (c *call) failEntry(dst []byte, m *message) []byte {
+	list, reason := m.listed()
+	if list != InFail {
 		return dst
 	}
 	dst = append(dst, '{')
@@ -137,7 +145,7 @@ func (c *call) failEntry(dst []byte, m *message) []byte {
 
 // successEntry has the page's details: every number is a string.
 func (c *call) successEntry(dst []byte, m *message) []byte {
-	if m.hidden || m.verdict != shown && m.verdict != repeated {
+	if list, _ := m.listed(); list != InSuccess {
 		return dst
 	}
 	dst = append(dst, '{')

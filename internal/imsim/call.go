@@ -15,6 +15,8 @@ import (
 // call is one call while it is answered. It is used again for another one, so that a call leaves next to
 // nothing behind to be collected; nothing outside may keep its slices.
 type call struct {
+	number   int64
+	host     string
 	began    time.Time
 	body     []byte // decoded in place: most slices below point into it
 	room     int64
@@ -42,6 +44,7 @@ type message struct {
 	verdict                  verdict
 	reason                   string // of verdict fault
 	hidden                   bool   // left out of both lists
+	now                      bool   // this call showed it
 	from, to                 int    // in the texts to be kept
 	attachKept               uint32
 }
@@ -173,14 +176,28 @@ func (c *call) required(roomID []byte) string {
 	return ""
 }
 
-// notice tells the hook of the call.
-func (c *call) notice(hook func(Call), out outcome) {
-	x := Call{
-		Began: c.began, Ended: time.Now(), Room: c.room, Sender: string(c.sender), Options: string(c.options),
-		Code: out.code, Status: out.status, Taken: c.taken, Fault: out.fault,
-	}
+// arrived tells the hook of the call before anything is decided about it.
+func (c *call) arrived(hook func(Call)) {
+	x := c.heading()
 	for i := range c.messages {
-		x.Messages = append(x.Messages, Sent{string(c.messages[i].id), c.messages[i].flag})
+		x.Messages = append(x.Messages, Sent{MsgID: string(c.messages[i].id), Flag: c.messages[i].flag})
 	}
 	hook(x)
+}
+
+// notice tells the hook of the call and of what became of it.
+func (c *call) notice(hook func(Call), out outcome) {
+	x := c.heading()
+	x.Ended, x.Code, x.Status, x.Taken, x.Fault = time.Now(), out.code, out.status, c.taken, out.fault
+	x.Messages = make([]Sent, len(c.messages))
+	for i := range c.messages {
+		m := &c.messages[i]
+		list, reason := m.listed()
+		x.Messages[i] = Sent{string(m.id), m.flag, m.now, list, reason}
+	}
+	hook(x)
+}
+
+func (c *call) heading() Call {
+	return Call{Number: c.number, Host: c.host, Began: c.began, Room: c.room, Sender: string(c.sender), Options: string(c.options)}
 }

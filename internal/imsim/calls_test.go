@@ -12,20 +12,23 @@ import (
 
 func TestTheHookIsToldOfEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got []Call
-		s := sim(Config{Latency: Latency{Fixed: time.Second}, OnCall: func(c Call) { got = append(got, c) }})
+		var got, arrived []Call
+		s := sim(Config{Latency: Latency{Fixed: time.Second}, OnCall: func(c Call) { got = append(got, c) }, OnArrival: func(c Call) { arrived = append(arrived, c) }})
 		began := time.Now()
 		bodyOf(s, form(7, []msg{text0("a", 0), text0("b", 1)}, "env", "x&y", "skipHistory", "1"))
 		bodyOf(s, "roomid=x")
 		r := request(chat(1, 0, "a"))
 		r.Header.Del("Nonce")
 		do(t, s, r)
-		if len(got) != 3 {
-			t.Fatalf("told of %d calls", len(got))
+		if len(got) != 3 || len(arrived) != 2 {
+			t.Fatalf("told of %d calls and of %d arrivals", len(got), len(arrived))
+		}
+		if a := arrived[0]; a.Number != got[0].Number || a.Host != "api" || !slices.Equal(a.Messages, []Sent{{MsgID: "a"}, {MsgID: "b", Flag: 1}}) {
+			t.Errorf("arrived as %+v", a)
 		}
 		c := got[0]
 		if !c.Began.Equal(began) || !c.Ended.Equal(began.Add(time.Second)) || c.Room != 7 || c.Sender != "alice" || c.Options != "env=x&y&skipHistory=1" ||
-			c.Code != 200 || c.Status != 200 || !c.Taken || c.Fault != "" || !slices.Equal(c.Messages, []Sent{{"a", 0}, {"b", 1}}) {
+			c.Code != 200 || c.Status != 200 || !c.Taken || c.Fault != "" || !slices.Equal(c.Messages, []Sent{{"a", 0, true, InSuccess, ""}, {"b", 1, true, InSuccess, ""}}) {
 			t.Errorf("%+v", c)
 		}
 		for _, c := range got[1:] {

@@ -18,6 +18,8 @@ type Shown struct {
 
 // Call is what a test is told of one call.
 type Call struct {
+	Number       int64     // of the calls so far, from 1: it joins what OnArrival and OnCall tell
+	Host         string    // to which the call was addressed
 	Began, Ended time.Time // when it had arrived, and when its answer (or the lack of one) began to go out
 	Room         int64     // 0: it couldn't be read
 	Sender       string
@@ -29,11 +31,24 @@ type Call struct {
 	Fault        string // the name of the rule that took the place of the answer; "" if none did
 }
 
-// Sent is a message of a call.
+// Sent is a message of a call. But for MsgID and Flag it is what OnCall alone can know.
 type Sent struct {
-	MsgID string
-	Flag  uint8
+	MsgID  string
+	Flag   uint8
+	Shown  bool   // this call showed it
+	Listed List   // where the true answer names it; without meaning if the call wasn't answered with code 200
+	Reason string // beside it, in `fail`
 }
+
+// List is where an answer names a message.
+type List uint8
+
+// The lists.
+const (
+	InNeither List = iota
+	InSuccess
+	InFail
+)
 
 // Stats are numbers since the start or the last Reset.
 type Stats struct {

@@ -21,7 +21,7 @@ type outcome struct {
 // serve answers one call.
 func (s *Sim) serve(w http.ResponseWriter, r *http.Request, c *call) {
 	c.begin(time.Now())
-	s.numb.calls.Add(1)
+	c.number, c.host = s.numb.calls.Add(1), r.Host
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		s.plain(w, c, http.StatusMethodNotAllowed)
@@ -38,7 +38,10 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request, c *call) {
 		return
 	}
 	// The quota counts calls whatever is in them; they are read before, so that the hook can tell of them.
-	wrong := c.form(r, s.cfg.OnCall != nil, s.cfg.Seed)
+	wrong := c.form(r, s.cfg.OnCall != nil || s.cfg.OnArrival != nil, s.cfg.Seed)
+	if s.cfg.OnArrival != nil {
+		c.arrived(s.cfg.OnArrival)
+	}
 	if !s.quota.admit(c.began, s.cfg.Rate) {
 		s.refuse(w, c, 416, tooFast)
 		return

@@ -48,6 +48,10 @@ type Config struct {
 	Forgetful bool
 	Keep      Keep
 
+	// OnArrival, if not nil, is told of every call whose signature is good, as far as it can be read, before
+	// anything is decided about it.
+	// It may be called from many goroutines at once.
+	OnArrival func(Call)
 	// OnCall, if not nil, is told of every call just before its answer (or the lack of one) goes out.
 	// It may be called from many goroutines at once and must not keep the call waiting.
 	OnCall func(Call)

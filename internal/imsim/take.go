@@ -48,6 +48,7 @@ func (s *Sim) take(c *call, p *plan) int {
 		if sh.seen[m.hash] = min(times+1, 2); times == 1 {
 			s.numb.shownTwice.Add(1)
 		}
+		m.now = true
 		s.numb.shown.Add(1)
 		if s.cfg.Keep != KeepNothing {
 			r.log = append(r.log, kept{

@@ -4,32 +4,77 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"sync"
 	"time"
 )
 
-// Link is one worker's way to everything: it can be cut for good, or frozen and thawed.
-type Link struct {
-	dial func(context.Context, string, string) (net.Conn, error)
+// Way is one of the two ways that bytes go over a connection.
+type Way uint8
 
-	mu    sync.Mutex // guards the fields below
-	cut   bool
-	thaw  chan struct{} // not nil while frozen
-	conns map[*conn]struct{}
+const (
+	Out Way = iota // from the worker
+	In             // to the worker
+)
+
+// Part of a request or an answer is where a Wound cuts the connection.
+type Part uint8
+
+const (
+	Before Part = iota // nothing of it arrives
+	Within             // half of it does
+	After              // all of it does, and nothing after it
+)
+
+// Wound is a cut to come: of the connection that next carries something that way.
+type Wound struct {
+	Way  Way
+	Part Part
 }
 
-var errCut = errors.New("the link is cut")
+// Link is one worker's way to everything. It can be cut for good, frozen and thawed, slowed down, and
+// wounded: then the connection that is used next is cut before, within or after what it carries.
+type Link struct {
+	dial func(context.Context, string, string) (net.Conn, error)
+	// tap, if not nil, sees every request to Kafka before it goes out. Set before the first Dial.
+	tap func(Frame)
+	// brittle: what was held by a freeze on its way out never arrives.
+	brittle bool
+	world   <-chan struct{} // closed when the world ends
+
+	mu      sync.Mutex // guards the fields below
+	cut     bool
+	thaw    [2]chan struct{} // by Way; not nil while frozen
+	delay   [2]time.Duration
+	wounds  []Wound
+	refused map[string]bool // addresses that refuse connections
+	late    map[int16]lateness // by key of the request
+	touched time.Time // when a fault was last felt or set
+	conns   map[*conn]struct{}
+}
+
+var (
+	errCut     = errors.New("the link is cut")
+	errRefused = errors.New("connection refused")
+)
 
 func newLink(dial func(context.Context, string, string) (net.Conn, error)) *Link {
-	return &Link{dial: dial, conns: map[*conn]struct{}{}}
+	return &Link{
+		dial: dial, conns: map[*conn]struct{}{}, refused: map[string]bool{}, late: map[int16]lateness{},
+	}
 }
 
 // Dial connects through the link.
 func (l *Link) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	if err := l.pass(ctx.Done(), nil); err != nil {
+	if err := l.pass(Out, ctx.Done(), nil); err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
+	if l.refused[addr] {
+		l.touch()
+		l.mu.Unlock()
+		return nil, &net.OpError{Op: "dial", Net: network, Err: errRefused}
+	}
+	l.mu.Unlock()
 	c, err := l.dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
@@ -40,9 +85,21 @@ func (l *Link) Dial(ctx context.Context, network, addr string) (net.Conn, error)
 		_ = c.Close()
 		return nil, errCut
 	}
-	x := &conn{Conn: c, link: l, closed: make(chan struct{})}
+	x := &conn{Conn: c, link: l, addr: addr, closed: make(chan struct{})}
 	l.conns[x] = struct{}{}
 	return x, nil
+}
+
+// touch notes that the link isn't sound now. l.mu is held.
+func (l *Link) touch() { l.touched = time.Now() }
+
+// SoundSince says when a fault of the link was last felt; false: there is one now.
+func (l *Link) SoundSince() (time.Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ill := l.cut || l.thaw[Out] != nil || l.thaw[In] != nil || l.delay != [2]time.Duration{} ||
+		len(l.wounds)+len(l.refused)+len(l.late) > 0
+	return l.touched, !ill
 }
 
 // Cut ends every connection and refuses new ones, for ever.
@@ -50,7 +107,9 @@ func (l *Link) Cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cut = true
-	l.release()
+	l.touch()
+	l.release(Out)
+	l.release(In)
 	l.drop()
 }
 
@@ -58,6 +117,7 @@ func (l *Link) Cut() {
 func (l *Link) Reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.touch()
 	l.drop()
 }
 
@@ -70,10 +130,18 @@ func (l *Link) drop() {
 
 // Freeze holds every read, write and dial until Thaw, but for what their deadlines end.
 func (l *Link) Freeze() {
+	l.FreezeWay(Out)
+	l.FreezeWay(In)
+}
+
+// FreezeWay holds what goes one way: Out, nothing reaches anybody; In, everything is done and nobody hears
+// of it. Dials go out.
+func (l *Link) FreezeWay(w Way) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.thaw == nil && !l.cut {
-		l.thaw = make(chan struct{})
+	l.touch()
+	if l.thaw[w] == nil && !l.cut {
+		l.thaw[w] = make(chan struct{})
 	}
 }
 
@@ -81,93 +149,137 @@ func (l *Link) Freeze() {
 func (l *Link) Thaw() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.release()
+	l.touch()
+	l.release(Out)
+	l.release(In)
 }
 
-func (l *Link) release() {
-	if l.thaw != nil {
-		close(l.thaw)
-		l.thaw = nil
+func (l *Link) release(w Way) {
+	if l.thaw[w] != nil {
+		close(l.thaw[w])
+		l.thaw[w] = nil
 	}
 }
 
-// pass waits while the link is frozen, but not beyond a deadline or the end of the connection.
-func (l *Link) pass(done, closed <-chan struct{}) error {
+// Slow makes every write and every read take so much longer; zeroes end it.
+func (l *Link) Slow(out, in time.Duration) {
 	l.mu.Lock()
-	thaw, cut := l.thaw, l.cut
-	l.mu.Unlock()
-	if cut {
-		return errCut
+	defer l.mu.Unlock()
+	l.touch()
+	l.delay = [2]time.Duration{Out: out, In: in}
+}
+
+// Wound adds cuts to come.
+func (l *Link) Wound(wounds ...Wound) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.touch()
+	l.wounds = append(l.wounds, wounds...)
+}
+
+// Heal takes back everything that was set, but for Cut.
+func (l *Link) Heal() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.touch()
+	l.release(Out)
+	l.release(In)
+	l.delay, l.wounds = [2]time.Duration{}, nil
+	clear(l.refused)
+	clear(l.late)
+}
+
+// Refuse makes an address refuse connections, or take them again.
+func (l *Link) Refuse(addr string, refuse bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.touch()
+	if refuse {
+		l.refused[addr] = true
+	} else {
+		delete(l.refused, addr)
 	}
-	if thaw == nil {
+}
+
+// lateness is what becomes of the next requests of a key.
+type lateness struct {
+	left int // how many
+	by   time.Duration
+}
+
+// Late lets the network keep the next n requests to Kafka of that key for d, long after their sender has
+// given them up, and then deliver them. Nobody hears of their answers.
+func (l *Link) Late(key int16, n int, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.touch()
+	l.late[key] = lateness{n, d}
+}
+
+// pass waits while the link is frozen that way, but not beyond a deadline or the end of the connection.
+func (l *Link) pass(w Way, done, closed <-chan struct{}) error {
+	for held := false; ; held = true {
+		l.mu.Lock()
+		thaw, cut := l.thaw[w], l.cut
+		if thaw != nil {
+			l.touch()
+		}
+		l.mu.Unlock()
+		if cut {
+			return errCut
+		}
+		if thaw == nil && held && w == Out && l.brittle {
+			return errCut
+		}
+		if thaw == nil {
+			return nil
+		}
+		if err := await(thaw, done, closed); err != nil {
+			return err
+		}
+	}
+}
+
+// linger waits as long as the link is slow that way.
+func (l *Link) linger(w Way, done, closed <-chan struct{}) error {
+	l.mu.Lock()
+	d := l.delay[w]
+	l.mu.Unlock()
+	if d == 0 {
 		return nil
 	}
-	select {
-	case <-thaw:
-		return l.pass(done, closed)
-	case <-done:
-		return os.ErrDeadlineExceeded
-	case <-closed:
-		return net.ErrClosed
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	return awaitTimer(timer.C, done, closed)
+}
+
+// wound takes the next cut that concerns the way, if there is one.
+func (l *Link) wound(w Way) (Part, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, x := range l.wounds {
+		if x.Way == w {
+			l.wounds = append(l.wounds[:i:i], l.wounds[i+1:]...)
+			l.touch()
+			return x.Part, true
+		}
 	}
+	return 0, false
 }
 
-// conn is a connection over a Link. While the link is frozen, writes wait before the wire and reads wait
-// after it: what the other side sent meanwhile isn't lost.
-type conn struct {
-	net.Conn
-	link   *Link
-	closed chan struct{}
-	once   sync.Once // of closed
-
-	mu       sync.Mutex // guards deadline
-	deadline time.Time
-}
-
-func (c *conn) SetDeadline(t time.Time) error {
-	c.mu.Lock()
-	c.deadline = t
-	c.mu.Unlock()
-	return c.Conn.SetDeadline(t)
-}
-
-// expired is closed at the connection's deadline; nil if it has none.
-func (c *conn) expired() (<-chan struct{}, func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.deadline.IsZero() {
-		return nil, func() {}
+// delayed says for how long the network keeps a request of that key.
+func (l *Link) delayed(key int16) (time.Duration, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x, ok := l.late[key]
+	if !ok {
+		return 0, false
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), c.deadline)
-	return ctx.Done(), cancel
-}
-
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err != nil {
-		return n, err
+	l.touch()
+	if x.left--; x.left > 0 {
+		l.late[key] = x
+	} else {
+		delete(l.late, key)
 	}
-	done, cancel := c.expired()
-	defer cancel()
-	if err := c.link.pass(done, c.closed); err != nil {
-		return 0, err
-	}
-	return n, nil
-}
-
-func (c *conn) Write(p []byte) (int, error) {
-	done, cancel := c.expired()
-	defer cancel()
-	if err := c.link.pass(done, c.closed); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
-}
-
-func (c *conn) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	c.link.mu.Lock()
-	delete(c.link.conns, c)
-	c.link.mu.Unlock()
-	return c.Conn.Close()
+	return x.by, true
 }

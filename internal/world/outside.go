@@ -46,19 +46,25 @@ func (w *World) Append(partition int, key string, value []byte) {
 // AppendAll appends records to a partition in one request.
 func (w *World) AppendAll(partition int, records ...kafka.Record) {
 	w.T.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	if _, err := w.Produce(partition, records...); err != nil {
+		w.T.Fatalf("publishing: %v", err)
+	}
+}
+
+// Produce appends records to a partition in one request and says where the first one stands.
+func (w *World) Produce(partition int, records ...kafka.Record) (offset int64, err error) {
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	client := &kafka.Client{Addr: w.addr(), Transport: w.client, Timeout: 10 * time.Second}
+	client := &kafka.Client{Addr: w.addr(), Transport: w.client, Timeout: patience}
 	answer, err := client.Produce(ctx, &kafka.ProduceRequest{
 		Topic: Topic, Partition: partition, RequiredAcks: kafka.RequireAll,
 		Records: kafka.NewRecordReader(records...),
 	})
-	if err == nil {
-		err = answer.Error
-	}
 	if err != nil {
-		w.T.Fatalf("publishing: %v", err)
+		return 0, err
 	}
+	return answer.BaseOffset, answer.Error
 }
 
 // Chat makes n messages of a sender in a room, numbered from 0.

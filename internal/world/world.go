@@ -47,7 +47,10 @@ type Config struct {
 	Faults     *imsim.Faults
 	Latency    time.Duration    // of the API
 	Keep       imsim.Keep       // what the API remembers of messages
-	OnCall     func(imsim.Call) // as of imsim.Config
+	OnArrival  func(imsim.Call) // as of imsim.Config; Host is the worker's Name
+	OnCall     func(imsim.Call) // likewise
+	// Tap sees every request of a worker to Kafka before it goes out, on the worker's own goroutine.
+	Tap func(*Worker, Frame)
 	// Relay changes a worker's configuration from the defaults of the design.
 	Relay func(*relay.Config)
 	// Loopback puts real sockets in the place of in-memory networks, for benchmarks. Not in a bubble.
@@ -87,7 +90,7 @@ func New(t testing.TB, cfg Config) *World {
 	}
 	w.Cluster = cluster
 	w.client = &kafka.Transport{Dial: w.dial, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}}
-	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Latency: imsim.Latency{Fixed: cfg.Latency}, Keep: cfg.Keep, OnCall: cfg.OnCall, Seed: 1})
+	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Latency: imsim.Latency{Fixed: cfg.Latency}, Keep: cfg.Keep, OnArrival: cfg.OnArrival, OnCall: cfg.OnCall, Seed: 1})
 	w.api = &api{sim: w.Sim, closed: make(chan struct{})}
 	w.server = &http.Server{Handler: w.api}
 	if cfg.Loopback {
@@ -128,6 +131,7 @@ func (w *World) Close() {
 	}
 	w.client.CloseIdleConnections()
 	close(w.api.closed)
+	w.Sim.Close()
 	_ = w.server.Close()
 	w.served.Wait()
 	w.Cluster.Close()
@@ -148,6 +152,7 @@ func (w *World) Await(what string, limit time.Duration, cond func() bool) {
 
 // Worker is one whole relay behind links of its own.
 type Worker struct {
+	Name  string // by which it calls the API: the Host of its calls
 	Relay *relay.Relay
 	Kafka *Link // to the brokers
 	API   *Link
@@ -162,7 +167,14 @@ type Worker struct {
 // Start runs a worker. adjust may be nil; it comes after Config.Relay.
 func (w *World) Start(adjust func(*relay.Config)) *Worker {
 	w.T.Helper()
-	x := &Worker{Kafka: newLink(w.dial), API: newLink(w.dial), err: make(chan error, 1)}
+	x := &Worker{Name: fmt.Sprint("w", len(w.workers)), Kafka: newLink(w.dial), API: newLink(w.toAPI), err: make(chan error, 1)}
+	// A call is taken within the request time-out of its beginning or never: that is what the rules are
+	// built on, and no worker can do anything about one that is kept on its way for longer.
+	x.API.brittle = true
+	x.Kafka.world, x.API.world = w.api.closed, w.api.closed
+	if w.cfg.Tap != nil {
+		x.Kafka.tap = func(f Frame) { w.cfg.Tap(x, f) }
+	}
 	x.transport = &kafka.Transport{Dial: x.Kafka.Dial, DialTimeout: 3 * time.Second, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}, ClientID: "test"}
 	cfg := w.defaults(x)
 	if w.cfg.Relay != nil {
@@ -183,11 +195,19 @@ func (w *World) Start(adjust func(*relay.Config)) *Worker {
 	return x
 }
 
+// toAPI reaches the API under whatever name a worker calls it, so that each can call it by its own.
+func (w *World) toAPI(ctx context.Context, network, addr string) (net.Conn, error) {
+	if host, _, _ := net.SplitHostPort(addr); host != "localhost" {
+		addr = w.apiAddr
+	}
+	return w.dial(ctx, network, addr)
+}
+
 // defaults are those of the design, but for the rate, which few tests are about.
 func (w *World) defaults(x *Worker) relay.Config {
 	log := zerolog.Nop()
 	if testing.Verbose() {
-		log = zerolog.New(zerolog.ConsoleWriter{Out: w.T.Output(), NoColor: true}).With().Timestamp().Logger()
+		log = zerolog.New(zerolog.ConsoleWriter{Out: w.T.Output(), NoColor: true, TimeFormat: "04:05.000"}).With().Timestamp().Str("worker", x.Name).Logger()
 	}
 	return relay.Config{
 		Consumer: consumer.Config{
@@ -197,7 +217,7 @@ func (w *World) defaults(x *Worker) relay.Config {
 		},
 		Batcher: batcher.Config{Window: 100 * time.Millisecond, MaxBatch: 10, MaxBytes: 512 << 10, Slots: 64},
 		Sender: sender.Config{
-			Endpoints: []string{"http://" + w.apiAddr}, AppKey: key, AppSecret: secret, RequestTimeout: 5 * time.Second,
+			Endpoints: []string{"http://" + x.Name}, AppKey: key, AppSecret: secret, RequestTimeout: 5 * time.Second,
 			RetryInitial: 200 * time.Millisecond, RetryMax: 30 * time.Second, GiveUpAfter: 5 * time.Minute,
 			MaxInFlight: 64, Dial: x.API.Dial, Log: log,
 		},

@@ -37,8 +37,8 @@ const (
 	NoDoubt Doubt = iota
 	// OwnerGone says that it begins no more attempts, and what it began ends within the request time-out.
 	OwnerGone
-	// OwnerAlive says that it had, or may have had, the same instance-id, so that its session needn't have run out.
-	// It may begin attempts for as long as its lease holds.
+	// OwnerAlive says that it had, or may have had, an instance-id: it may have been displaced by another process
+	// of that name, so that its session needn't have run out. It may begin attempts for as long as its lease holds.
 	OwnerAlive
 )
 
@@ -98,7 +98,10 @@ func (t *Tracker) inherit(in Takeover) {
 	}
 	t.sentTo = max(in.Start, m.SentTo)
 	t.doubtEnd = t.sentTo
-	if same := t.owner != "" && m.Owner == t.owner; same {
+	if m.Owner != "" {
+		// Whoever we are: x is cut off, another process joins under its instance-id, and the coordinator
+		// takes that one for x come back. A rebalance moves the partition on to us. x's session has never
+		// run out, and x goes on until its lease does.
 		t.doubt = OwnerAlive
 	} else {
 		t.doubt = OwnerGone

@@ -198,7 +198,7 @@ func TestNoMetaFlagAndInheritEnd(t *testing.T) {
 }
 
 func TestDoubtEndsAtTheLogEnd(t *testing.T) {
-	in := Takeover{Start: 10, LogEnd: 15, Meta: &Meta{Offset: 10, SentTo: 1000, Owner: "a"}}
+	in := Takeover{Start: 10, LogEnd: 15, Meta: &Meta{Offset: 10, SentTo: 1000}}
 	x := New(in)
 	admit(t, x, span(10, 16)...)
 	if x.Doubtful() != 5 {
@@ -207,7 +207,7 @@ func TestDoubtEndsAtTheLogEnd(t *testing.T) {
 	if c := x.Commit(t0, 0, false); c.SentTo != 1000 {
 		t.Fatalf("commit %+v: sentTo below the inherited one", c)
 	}
-	in.InstanceID = "a" // the earlier process may still be alive
+	in.Meta.Owner = "a" // the earlier process may still be alive
 	x = New(in)
 	admit(t, x, span(10, 16)...)
 	if x.Doubtful() != 6 {
@@ -315,8 +315,9 @@ func TestStaticWait(t *testing.T) {
 		want Doubt
 	}{
 		{"", &Meta{Offset: 10, SentTo: 20}, OwnerGone},
-		{"", &Meta{Offset: 10, SentTo: 20, Owner: "a"}, OwnerGone},
-		{"a", &Meta{Offset: 10, SentTo: 20, Owner: "b"}, OwnerGone},
+		// Displaced by another process of its instance-id, from whom the partition came here.
+		{"", &Meta{Offset: 10, SentTo: 20, Owner: "a"}, OwnerAlive},
+		{"a", &Meta{Offset: 10, SentTo: 20, Owner: "b"}, OwnerAlive},
 		{"a", &Meta{Offset: 10, SentTo: 20, Owner: "a"}, OwnerAlive},
 		{"a", &Meta{Offset: 10, SentTo: 10, Owner: "a"}, NoDoubt},
 		{"a", nil, OwnerAlive}, // nobody can tell whose it was

@@ -1,0 +1,85 @@
+package chaos
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"roomrelay/batcher"
+	"roomrelay/internal/imsim"
+)
+
+// Draw makes the plan of a seed.
+func Draw(seed uint64) *Plan {
+	r := rand.New(rand.NewPCG(seed, 0x776f726c64))
+	p := &Plan{Seed: seed, Length: 25*time.Second + within(r, 40*time.Second), Refused: map[string]bool{}}
+	p.Setting = drawSetting(r)
+	for i := range 2 + r.IntN(9) {
+		p.Rooms = append(p.Rooms, int64(i+1))
+	}
+	p.drawBursts(r)
+	p.drawLasting(r)
+	if !one(r, 16) { // now and then nothing is wrong: then every rule holds without exception
+		p.drawRules(r)
+		p.drawDeeds(r)
+	}
+	return p
+}
+
+func drawSetting(r *rand.Rand) Setting {
+	s := Setting{
+		Partitions: 1 + r.IntN(4), Brokers: 1 + r.IntN(2), Workers: 1 + r.IntN(4), Static: one(r, 3), LeaveOn: one(r, 2), Fresh: !one(r, 4),
+		Ordering: batcher.Ordering(r.IntN(2)), Window: pick(r, 20, 100, 400), MaxBatch: 1 + r.IntN(10), MaxBody: 64 << 10,
+		Slots: 1 + r.IntN(24), MaxEvents: 20 + r.IntN(400), MaxBytes: 1 << 20,
+		Lease: 2*time.Second + within(r, sessionTimeout-requestTimeout-2*time.Second), Rebalance: sessionTimeout + within(r, 4*time.Second),
+		Resend: one(r, 3), Endpoints: 1 + r.IntN(2),
+		NeverHad: []imsim.NeverHad{imsim.NeverHadShow, imsim.NeverHadRefuse}[r.IntN(2)],
+		Repeat:   []imsim.Repeat{imsim.RepeatSuccess, imsim.RepeatFail, imsim.Repeat417}[r.IntN(3)],
+	}
+	if one(r, 3) {
+		s.Rate = 9 * (1 + r.IntN(6)) // of the API's 10 to 60
+	}
+	if one(r, 8) {
+		s.RoomRate = 5 + r.IntN(30)
+	}
+	if one(r, 4) {
+		s.MaxBody = 400 + r.IntN(1200)
+	}
+	if one(r, 6) {
+		s.MaxBytes = 20_000 + r.IntN(100_000)
+	}
+	return s
+}
+
+func one(r *rand.Rand, in int) bool { return r.IntN(in) == 0 }
+
+func pick(r *rand.Rand, ms ...int) time.Duration {
+	return time.Duration(ms[r.IntN(len(ms))]) * time.Millisecond
+}
+
+func within(r *rand.Rand, d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
+
+// between is from least up to, not including, most.
+func between(r *rand.Rand, least, most time.Duration) time.Duration {
+	return least + within(r, most-least)
+}
+
+func (p *Plan) drawDeeds(r *rand.Rand) {
+	for range r.IntN(9) {
+		p.Deeds = append(p.Deeds, Deed{
+			At: within(r, p.Length), Do: deeds[r.IntN(len(deeds))], Worker: r.IntN(4),
+			For: within(r, 16*time.Second), Anew: one(r, 2), Number: r.IntN(1 << 16),
+		})
+	}
+	if one(r, 3) { // two at about one time: most of what is hard is where one meets another
+		at := within(r, p.Length)
+		for range 2 + r.IntN(2) {
+			p.Deeds = append(p.Deeds, Deed{
+				At: at + within(r, 3*time.Second), Do: deeds[r.IntN(len(deeds))], Worker: r.IntN(4),
+				For: within(r, 16*time.Second), Anew: one(r, 2), Number: r.IntN(1 << 16),
+			})
+		}
+	}
+	slices.SortStableFunc(p.Deeds, func(a, b Deed) int { return cmp.Compare(a.At, b.At) })
+}

@@ -1,0 +1,107 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"roomrelay/internal/world"
+)
+
+// settleWithin bounds the time from the last fault until everything is settled. What may have to pass: a
+// penalty of a minute that was just begun, or a set-up's rarest probe; a session; a rebalance; a backlog
+// under the quota.
+const settleWithin = 3 * time.Minute
+
+// settle waits until nothing is left. A message to every room now and then stands for the life that goes
+// on: one that is refused says nothing while no other is answered.
+func (r *Run) settle() {
+	end := r.now() + settleWithin
+	for round := 0; ; round++ {
+		for _, room := range r.plan.Rooms {
+			r.write(r.extra(room, r.plan.home(room), "last"))
+		}
+		for range 20 {
+			time.Sleep(500 * time.Millisecond)
+			if r.settled() {
+				r.note("settled")
+				return
+			}
+			if r.now() > end {
+				r.judge.violate("liveness", "after %v of health not everything is settled: %s", "", settleWithin, r.state())
+				return
+			}
+		}
+		r.look()
+	}
+}
+
+// state tells what the group and the workers are at.
+func (r *Run) state() string {
+	s := "no group"
+	if info := r.Cluster.GroupInfo(world.Group); info != nil {
+		s = fmt.Sprintf("group %s, %d members", info.State, len(info.Members))
+	}
+	for p := range r.partitions() {
+		offset, _ := r.Committed(p)
+		s += fmt.Sprintf("; partition %d at %d of %d", p, offset, r.end(p))
+	}
+	for _, x := range r.seats {
+		s += fmt.Sprintf("; %s ready: %v, %v", x.worker.Name, x.worker.Relay.Ready(), x.worker)
+	}
+	return s
+}
+
+func (r *Run) partitions() int { return r.plan.Setting.Partitions + len(r.grown) }
+
+func (r *Run) end(partition int) int64 {
+	return r.Cluster.PartitionInfo(world.Topic, int32(partition)).HighWatermark
+}
+
+func (r *Run) settled() bool {
+	for p := range r.partitions() {
+		if offset, _ := r.Committed(p); offset < r.end(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// extra is a message beyond the plan's.
+func (r *Run) extra(room int64, partition int, kind string) Write {
+	r.extras++
+	e := Event{Room: room, Sender: kind, ID: fmt.Sprintf("%s-%d", kind, r.extras), Attach: kind, Valid: true}
+	value, _ := json.Marshal(map[string]any{"roomid": room, "fromAccid": e.Sender, "msgId": e.ID, "msgType": 0, "attach": e.Attach})
+	return Write{Partition: partition, Key: strconv.FormatInt(room, 10), Value: value, Event: e}
+}
+
+// calm holds the workers to I11 while nothing holds anything back: two messages of a lane that come within
+// one window share a call, which is made when the window ends, to the millisecond.
+func (r *Run) calm() {
+	if !r.settled() {
+		return // that was told
+	}
+	s := &r.plan.Setting
+	time.Sleep(2*time.Second + requestTimeout) // quotas are free again, commits are ahead
+	for i, room := range r.plan.Rooms {
+		first := r.extra(room, r.plan.home(room), "calm")
+		second := r.extra(room, r.plan.home(room), "calm")
+		at := time.Now()
+		r.write(first)
+		time.Sleep(s.Window * 6 / 10)
+		r.write(second)
+		time.Sleep(s.Window + 2*requestTimeout)
+		r.judge.calm(first.Event, second.Event, at)
+		if i == 2 {
+			break // three rooms tell as much as ten
+		}
+	}
+	for range 6 {
+		if r.settled() {
+			return
+		}
+		time.Sleep(commitEvery)
+	}
+	r.judge.violate("liveness", "what was sent in peace isn't committed: %s", "", r.state())
+}

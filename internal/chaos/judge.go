@@ -1,0 +1,224 @@
+package chaos
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"roomrelay/internal/imsim"
+	"roomrelay/internal/world"
+)
+
+// judge stands outside: it sees what was published, what the API was asked and what rooms were shown, what
+// workers ask of Kafka, and what the broker holds of commits, members and letters. Of the inside of a
+// worker it knows nothing.
+type judge struct {
+	run *Run
+
+	mu      sync.Mutex // guards the fields below
+	books   books
+	calls   []*call
+	open    map[int64]*call // by number
+	workers map[string]*conduct
+	members map[string]string // member ids of the group, and whose they are
+	letters letterbook
+	moved   bool // an operator has reset offsets
+	found   []Violation
+	about   []string // the message that each of found is about
+}
+
+// conduct is what is known of one worker.
+type conduct struct {
+	name    string
+	rooms   map[int64]*standing
+	blocked time.Time // when a 416 was answered last
+	unclear time.Time // until when answers may be on their way that dribble
+	silence int       // calls that ended since somebody was answered 200
+	odd     bool      // one of them as if the worker were set up wrongly
+	begun   []time.Time
+	held    []holding
+	fetched map[int32]position
+	flawed  map[laneOf]bool // lanes with a refused batch that goes one by one
+}
+
+// holding is how many partitions were assigned to a worker from a time on.
+type holding struct {
+	at time.Time
+	n  int
+}
+
+// standing is how a room stands with a worker.
+type standing struct {
+	trouble time.Time // since when its last call had no outcome; zero: it had one
+	changed time.Time
+}
+
+func newJudge(r *Run) *judge {
+	return &judge{
+		run: r, books: newBooks(r.plan.Setting.Partitions), open: map[int64]*call{}, workers: map[string]*conduct{}, members: map[string]string{},
+		letters: newLetterbook(r.plan.Setting.Partitions),
+	}
+}
+
+// most bounds what is told of one world: the first are what matters.
+const most = 12
+
+// violate notes a broken promise, with the message that it is about ("": none).
+func (j *judge) violate(rule, words, message string, args ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.blame(rule, message, words, args...)
+}
+
+// blame is violate under j.mu.
+func (j *judge) blame(rule, message, words string, args ...any) {
+	if len(j.found) >= most {
+		return
+	}
+	text := fmt.Sprintf("at %.3fs: ", j.run.now().Seconds()) + fmt.Sprintf(words, args...)
+	if message != "" {
+		text = message + ": " + text
+	}
+	for i := range j.found {
+		if j.found[i].Rule == rule && j.about[i] == message {
+			return
+		}
+	}
+	j.found = append(j.found, Violation{Rule: rule, Words: text})
+	j.about = append(j.about, message)
+}
+
+func (j *judge) conduct(name string) *conduct {
+	c := j.workers[name]
+	if c == nil {
+		c = &conduct{name: name, rooms: map[int64]*standing{}, fetched: map[int32]position{}, flawed: map[laneOf]bool{}}
+		j.workers[name] = c
+	}
+	return c
+}
+
+// publish enters a record that is about to be written, and says where it will stand.
+func (j *judge) publish(w Write) int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.books.publish(w, time.Now())
+}
+
+func (j *judge) published() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.books.count
+}
+
+// grow is told of a partition that was added.
+func (j *judge) grow() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.books.logs = append(j.books.logs, &log{})
+}
+
+// deleting is told that the log of a partition is about to begin at offset.
+func (j *judge) deleting(partition int32, offset int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, x := range j.books.logs[partition].records[:offset] {
+		x.deleted = true
+	}
+}
+
+// operated is told that an operator resets offsets: what was settled may be sent again, with resendFlag 1.
+func (j *judge) operated() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.moved = true
+	for _, l := range j.books.logs {
+		l.clear = 0
+	}
+}
+
+// splitting says that a refused batch of the worker goes one by one.
+func (j *judge) splitting(worker string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.conduct(worker).flawed) > 0
+}
+
+// ground is what the broker holds at one moment.
+type ground struct {
+	stored map[int32]commit // by partition; none: no commit
+	owner  map[int32]string // the member that a partition is assigned to
+	epoch  int32
+	static map[string]string // instance ids by member
+}
+
+func (j *judge) ground() ground {
+	g := ground{stored: map[int32]commit{}, owner: map[int32]string{}, static: map[string]string{}}
+	info := j.run.Cluster.GroupInfo(world.Group)
+	if info == nil {
+		return g
+	}
+	g.epoch = info.Epoch
+	for p, c := range info.Commits[world.Topic] {
+		g.stored[p] = commitOf(c.Offset, c.Metadata)
+	}
+	for _, m := range info.Members {
+		if m.InstanceID != nil {
+			g.static[m.MemberID] = *m.InstanceID
+		}
+		for _, p := range m.Assignment[world.Topic] {
+			g.owner[p] = m.MemberID
+		}
+	}
+	return g
+}
+
+// stranger says that a partition is assigned to somebody else than the worker, and to whom. A worker that
+// was displaced by another one of its own instance id can't know of it before its lease ends.
+func (j *judge) stranger(g *ground, partition int32, worker string) (string, bool) {
+	member := g.owner[partition]
+	owner := j.members[member]
+	if owner == "" || owner == worker {
+		return "", false
+	}
+	if g.static[member] != "" && j.run.instance(worker) == g.static[member] {
+		return "", false
+	}
+	return owner, true
+}
+
+// nameOf is the worker that calls under this host.
+func nameOf(host string) string { return strings.TrimPrefix(host, "backup.") }
+
+// life is what became of a message, a line each.
+func (j *judge) life(name string) (lines []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, l := range j.books.logs {
+		for _, x := range l.records {
+			if name != "" && x.event.ID == name {
+				lines = append(lines, fmt.Sprintf("%8.3fs published at offset %d of partition %d: %+v", j.at(x.at), x.offset, x.partition, x.event))
+			}
+		}
+	}
+	for _, c := range j.calls {
+		if name != "" && slices.ContainsFunc(c.Messages, func(m imsim.Sent) bool { return m.MsgID == name }) {
+			lines = append(lines, fmt.Sprintf("%8.3fs call %d of %s until %.3fs, room %d, %s: %s: status %d code %d taken %v fault %q",
+				j.at(c.Began), c.Number, c.worker, j.at(c.Ended), c.Room, c.Sender, c.sent(), c.Status, c.Code, c.Taken, c.Fault))
+		}
+	}
+	for _, x := range j.letters.all {
+		if name != "" && x.record != nil && x.record.event.ID == name {
+			lines = append(lines, fmt.Sprintf("%8.3fs letter: %v", j.at(x.at), x.headers))
+		}
+	}
+	return lines
+}
+
+func (j *judge) at(t time.Time) float64 {
+	if t.IsZero() {
+		return -1
+	}
+	return t.Sub(j.run.began).Seconds()
+}

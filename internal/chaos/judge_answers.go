@@ -1,0 +1,178 @@
+package chaos
+
+import (
+	"slices"
+	"time"
+
+	"roomrelay/internal/imsim"
+)
+
+// ended takes in what became of a call, just before its answer goes out.
+func (j *judge) ended(x imsim.Call) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	c := j.open[x.Number]
+	if c == nil {
+		return // it was refused before it was read
+	}
+	delete(j.open, x.Number)
+	c.Call, c.over, c.class = x, true, classOf(&x)
+	c.Messages = slices.Clone(x.Messages)
+	for i, e := range c.entries {
+		if e != nil {
+			j.told(c, i, e)
+		}
+	}
+	w := j.conduct(c.worker)
+	if c.class == listed || c.class == repeated {
+		w.silence, w.odd = 0, false
+	} else {
+		w.silence, w.odd = w.silence+1, w.odd || c.class == setUp
+	}
+	j.stands(w, c)
+	j.split(w, c)
+	c.faint = c.Ended.Sub(c.Began) >= requestTimeout-100*time.Millisecond || !j.run.hears(c.worker)
+	if d := j.run.plan.dribble(j.run.now()); d > 0 && c.class == listed {
+		c.faint, w.unclear = true, c.Ended.Add(d)
+	}
+	if c.class == throttled && !c.faint {
+		w.blocked = c.Ended
+	}
+	j.cover(c)
+}
+
+// told takes in what became of one message.
+func (j *judge) told(c *call, i int, e *entry) {
+	m := c.Messages[i]
+	if m.Shown {
+		e.shown++
+	}
+	switch {
+	case m.Shown, c.Taken && c.class != listed:
+		e.may = true
+	case c.class == listed && m.Listed == imsim.InFail && m.Reason == imsim.ReasonResend:
+		e.may = false // it never had it, and says so
+	case c.class == listed && m.Listed == imsim.InFail, c.class == throttled, c.class == refused, c.class == setUp:
+		e.may = c.before[i]
+	}
+}
+
+// stands notes how the room stands with the worker now. Where two calls of it end at one instant in
+// different ways, nobody can tell which of them the worker heard first.
+func (j *judge) stands(w *conduct, c *call) {
+	s := w.rooms[c.Room]
+	if s == nil {
+		s = &standing{}
+		w.rooms[c.Room] = s
+	}
+	ill := c.class == unsure
+	switch {
+	case c.class == throttled || c.class == setUp || c.class == refused:
+		s.trouble = time.Time{} // a refusal makes trouble, too, unless it is the worker's set-up that is in doubt
+	case !ill, s.changed.Equal(c.Ended) && s.trouble.IsZero():
+		s.trouble = time.Time{}
+	case s.trouble.IsZero():
+		s.trouble = c.Ended
+	}
+	s.changed = c.Ended
+}
+
+// split notes lanes in which a refused batch goes one by one, for the coverage.
+func (j *judge) split(w *conduct, c *call) {
+	for _, l := range c.lanes {
+		if c.class == refused && len(c.Messages) > 1 {
+			w.flawed[l] = true
+		} else if len(c.Messages) > 1 {
+			delete(w.flawed, l)
+		}
+	}
+}
+
+// cover counts what the answer was.
+func (j *judge) cover(c *call) {
+	name := [...]string{"open", "listed", "repeated", "throttled", "unsure", "refused", "set-up"}[c.class]
+	j.run.cover.seen("answer", name)
+	if c.Fault != "" {
+		j.run.cover.seen("API's fault", c.Fault)
+	}
+	for i, m := range c.Messages {
+		if c.class == listed && m.Listed == imsim.InNeither {
+			j.run.cover.seen("message", "left out of both lists")
+		}
+		if m.Listed == imsim.InFail && m.Reason == imsim.ReasonResend {
+			j.run.cover.seen("message", "never had")
+		}
+		if m.Flag == 1 && c.before[i] {
+			j.run.cover.seen("message", "sent again with 1")
+		}
+	}
+}
+
+// hold notes how many partitions are assigned to the worker.
+func (j *judge) hold(w *conduct, g *ground) {
+	n := 0
+	for _, member := range g.owner {
+		if j.members[member] == w.name {
+			n++
+		}
+	}
+	if len(w.held) == 0 || w.held[len(w.held)-1].n != n {
+		w.held = append(w.held, holding{time.Now(), n})
+	}
+}
+
+// share is how many calls a second the worker may make: by the most partitions that it had while the second
+// lasted, or still gave up then.
+func (j *judge) share(w *conduct, now time.Time) int {
+	since := now.Add(-time.Second - j.run.plan.Setting.Rebalance)
+	held := 1
+	for _, h := range slices.Backward(w.held) {
+		held = max(held, h.n)
+		if h.at.Before(since) {
+			break
+		}
+	}
+	return max(1, j.run.plan.Setting.Rate*held/j.run.plan.Setting.Partitions)
+}
+
+// calm holds two messages that were published within one window, in peace, to I11. at is when the first was.
+func (j *judge) calm(first, second Event, at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := &j.run.plan.Setting
+	due := at.Add(s.Window)
+	switch s.MaxBatch {
+	case 1:
+		due = at
+	case 2:
+		due = at.Add(s.Window * 6 / 10) // full when the second comes
+	}
+	// An idle worker needs no time; the quota's pace and the room's may be in the way of the second call.
+	late := due.Add(50 * time.Millisecond)
+	if s.Rate > 0 {
+		late = late.Add(time.Second / time.Duration(max(1, s.Rate/s.Partitions)))
+	}
+	if s.RoomRate > 0 {
+		late = late.Add(time.Second)
+	}
+	for i, x := range []Event{first, second} {
+		e := j.books.entries[message{x.Room, x.ID}]
+		if len(e.calls) != 1 && !s.Static {
+			j.blame("I11", x.ID, "sent %d times, in peace", len(e.calls))
+			return
+		}
+		c := e.calls[0]
+		if s.MaxBatch > 1 && s.MaxBody >= 1000 && len(c.Messages) != 2 {
+			j.blame("I11", x.ID, "went in a call of %d, though two came within one window and nothing held them back", len(c.Messages))
+		}
+		if c.Began.Before(due.Add(-instant)) || c.Began.After(late) && (i == 0 || s.MaxBatch > 1) {
+			j.blame("I11", x.ID, "sent %v after the first was published; the window is %v", c.Began.Sub(at), s.Window)
+		}
+		for _, m := range c.Messages {
+			// Whoever shares its instance id with the owner before can't tell what that one may still send.
+			if m.MsgID == x.ID && m.Flag != 0 && !s.Static {
+				j.blame("I5", x.ID, "sent with resendFlag 1 in peace, though nobody can have sent it")
+			}
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package chaos
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"roomrelay/batcher"
+	"roomrelay/deadletter"
+	"roomrelay/internal/world"
+	"roomrelay/sender"
+)
+
+// weigh holds a letter to what it must say, and to why it may be one. j.mu is held.
+func (j *judge) weigh(x *letter) {
+	j.run.cover.seen("letter", x.reason()+", "+x.outcome())
+	j.content(x)
+	r := x.record
+	id := r.event.ID
+	switch x.reason() {
+	case deadletter.ReasonInvalid:
+		if r.event.Valid {
+			j.blame("I10", id, "a letter says that it is invalid, and it is valid: %v", x.headers)
+		}
+		return
+	case sender.ReasonRefusedMessage, sender.ReasonRefusedRequest, sender.ReasonResendRequired:
+		if r.entry == nil || !j.refusedFor(r.entry, x.reason()) {
+			j.blame("I10", id, "a letter says %s, but no answer did: %v", x.reason(), x.headers)
+		}
+	case sender.ReasonGivenUp:
+		if r.entry == nil || !j.hopeless(r) {
+			j.blame("I10", id, "given up, though it was not tried in vain for long enough while other rooms were answered: %v", x.headers)
+		}
+	default:
+		j.blame("I4", id, "a letter for no known reason: %v", x.headers)
+	}
+	if r.entry != nil && r.entry.may && len(r.entry.records) == 1 && len(r.entry.callers()) == 1 && x.outcome() != deadletter.OutcomeUnknown {
+		j.blame("I4", id, "a letter says %s of a message that the API may have", x.outcome())
+	}
+	if r.event.Null {
+		j.blame("I4", id, "a tombstone became a letter")
+	}
+}
+
+// content holds what a letter carries to its source.
+func (j *judge) content(x *letter) {
+	w := &x.record.write
+	want := map[string]string{
+		"__dlq.errors.topic": world.Topic, "__dlq.errors.group": world.Group, "roomrelay.replays": "0",
+		"roomrelay.first-partition": strconv.Itoa(int(x.record.partition)), "roomrelay.first-offset": strconv.FormatInt(x.record.offset, 10),
+	}
+	if x.record.event.Valid {
+		want["roomrelay.msgid"], want["roomrelay.room"] = x.record.event.ID, strconv.FormatInt(x.record.event.Room, 10)
+	}
+	for name, value := range want {
+		if x.headers[name] != value {
+			j.blame("I4", x.record.event.ID, "its letter says %q of %s, want %q", x.headers[name], name, value)
+		}
+	}
+	if string(x.key) != w.Key && x.headers["roomrelay.truncated"] == "" {
+		j.blame("I4", x.record.event.ID, "its letter has the key %q, want %q", x.key, w.Key)
+	}
+	switch {
+	case x.headers["roomrelay.truncated"] != "":
+		if len(x.value) != 0 || x.value == nil {
+			j.blame("I4", x.record.event.ID, "its letter is truncated, and has a value: %.100q", x.value)
+		}
+	case !x.record.event.Valid:
+		if !bytes.Equal(x.value, w.Value) {
+			j.blame("I4", x.record.event.ID, "its letter has other bytes than the record: %.100q, want %.100q", x.value, w.Value)
+		}
+	default:
+		var got, source map[string]any
+		err := json.Unmarshal(x.value, &got)
+		_ = json.Unmarshal(w.Value, &source)
+		source["resendFlag"] = 1.0
+		if err != nil || !reflect.DeepEqual(got, source) {
+			j.blame("I5", x.record.event.ID, "its letter has the value %.200q, want the record's with resendFlag 1", x.value)
+		}
+	}
+}
+
+// refusedFor says that the API did refuse the message, in a way that makes it a letter.
+func (j *judge) refusedFor(e *entry, reason string) bool {
+	for _, c := range e.calls {
+		for i, x := range c.entries {
+			if x != e || !c.over {
+				continue
+			}
+			switch reason {
+			case sender.ReasonRefusedMessage:
+				if c.class == listed && c.Messages[i].Reason != "" {
+					return true
+				}
+			case sender.ReasonRefusedRequest:
+				if c.class == refused && (len(c.entries) == 1 || j.condemned(c)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// condemned says that of the call's sender in its room three different messages had been refused alone with
+// the same code, by the same worker, not long before.
+func (j *judge) condemned(c *call) bool {
+	alone := map[string]bool{}
+	for _, p := range j.calls {
+		if p.worker == c.worker && p.Room == c.Room && p.Sender == c.Sender && p.class == refused && p.Code == c.Code && len(p.entries) == 1 && !p.Ended.After(c.Ended) {
+			alone[p.Messages[0].MsgID] = true
+		}
+	}
+	return len(alone) >= 3
+}
+
+// hopeless says that giving up was right: the message, or one of its room since whose giving up nobody of
+// the room was answered, was tried in vain five times over give-up-after while other rooms were answered.
+func (j *judge) hopeless(r *record) bool {
+	for _, w := range j.workers {
+		if j.vain(w.name, r.entry) {
+			return true
+		}
+	}
+	if time.Since(r.at) < giveUpAfter {
+		return false
+	}
+	for _, x := range j.letters.all {
+		if x.record != nil && x.record != r && x.reason() == sender.ReasonGivenUp && x.record.event.Room == r.event.Room && x.record.entry != nil {
+			for _, w := range j.workers {
+				if j.vain(w.name, x.record.entry) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// vain says that a worker tried a message in vain for long enough. Attempts that never reached the API
+// can't be seen here; where the link had wounds, fewer do.
+func (j *judge) vain(worker string, e *entry) bool {
+	tries := j.vainCalls(worker, e)
+	if len(tries) < 5 {
+		return false
+	}
+	counted := 0
+	var first, last time.Time
+	for i, c := range tries {
+		until := time.Now()
+		if i+1 < len(tries) {
+			until = tries[i+1].Began
+		}
+		if j.elsewhere(c, until) {
+			if counted++; counted == 1 {
+				first = c.Began
+			}
+			last = c.Began
+		}
+	}
+	return counted >= 5 && last.Sub(first) >= giveUpAfter-requestTimeout
+}
+
+// vainCalls are the calls of a message's lane, from the first one with it on, that ended without a verdict:
+// a batch is given up as a whole, and a lane has one batch at a time.
+func (j *judge) vainCalls(worker string, e *entry) (tries []*call) {
+	lane := e.records[0].lane(j.run.plan.Setting.Ordering == batcher.ByRoom)
+	begun := false
+	for _, c := range j.calls {
+		if c.worker != worker || !slices.Contains(c.lanes, lane) {
+			continue
+		}
+		begun = begun || slices.Contains(c.entries, e)
+		if begun && c.over && slices.ContainsFunc(c.entries, c.silent) {
+			tries = append(tries, c)
+		}
+	}
+	return tries
+}
+
+// elsewhere says that the call's worker was answered in another room after it began and before until.
+func (j *judge) elsewhere(c *call, until time.Time) bool {
+	for _, p := range j.calls {
+		if p.worker == c.worker && p.Room != c.Room && p.over && p.answered() && !p.Ended.Before(c.Began) && !p.Ended.After(until) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,286 @@
+package chaos
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"roomrelay/internal/relay"
+	"roomrelay/internal/world"
+)
+
+// Run is a plan that is played. Its goroutine alone plays; only calls, requests and notes come from others.
+type Run struct {
+	*world.World
+	plan    *Plan
+	judge   *judge
+	cover   *coverage
+	sweeper *sweeper
+	began   time.Time
+	seats   []*seat
+	later   []due
+	stops   sync.WaitGroup
+	faults  []*kfake.FaultHandle
+	grown   []int // partitions that were added
+	extras  int   // messages beyond the plan's
+	healthy bool
+
+	mu    sync.Mutex // guards the fields below
+	notes []string
+	crew  map[string]member // everybody who ever sat down, by name
+}
+
+// member is one worker, and under which instance id it began.
+type member struct {
+	worker    *world.Worker
+	instance  string
+	displaced time.Time // when another one began under the same instance id; zero: none did
+}
+
+// seat is a worker's place: who sits in it may change.
+type seat struct {
+	worker *world.Worker
+	name   string
+	turn   int           // of the instance id
+	busy   bool          // frozen, or empty
+	wall   *atomic.Int64 // by how much the wall clock of who sits there is wrong
+	fresh  bool
+}
+
+type due struct {
+	at time.Duration
+	do func()
+}
+
+// Play plays a plan, in a bubble, and says what was wrong in it.
+func Play(t testing.TB, p *Plan) *Report {
+	r := &Run{plan: p, began: time.Now(), cover: newCoverage(), crew: map[string]member{}}
+	r.judge = newJudge(r)
+	r.World = world.New(t, world.Config{
+		Partitions: p.Setting.Partitions, Brokers: p.Setting.Brokers, Forgetful: true, Rate: p.Setting.Rate * 10 / 9,
+		Relay: p.configure, OnArrival: r.judge.arrived, OnCall: r.judge.ended, Tap: r.judge.asked,
+	})
+	defer r.Close()
+	r.sweeper = newSweeper(r)
+	for range p.Setting.Workers {
+		s := r.newSeat()
+		s.fresh = p.Setting.Fresh
+		r.sit(s, false)
+	}
+	r.Sim.SetFaults(p.faults(false))
+	r.live()
+	r.heal()
+	r.settle()
+	r.calm()
+	r.stops.Wait()
+	r.judge.close()
+	return r.report()
+}
+
+func (r *Run) now() time.Duration { return time.Since(r.began) }
+
+func (r *Run) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, fmt.Sprintf("%8.3fs %s", r.now().Seconds(), fmt.Sprintf(format, args...)))
+}
+
+// live lets writes and deeds come in their time.
+func (r *Run) live() {
+	for _, b := range r.plan.Bursts {
+		for _, w := range b {
+			r.after(w.At, func() { r.write(w) })
+		}
+	}
+	for _, d := range r.plan.Deeds {
+		r.after(d.At, func() { r.happen(d) })
+	}
+	for t := time.Duration(0); t < r.plan.Length; t += 2 * time.Second {
+		r.after(t, r.look)
+	}
+	r.pass()
+}
+
+// look is what is done now and then.
+func (r *Run) look() {
+	r.states("while all goes on")
+	r.sweeper.sweep()
+	for i, s := range r.seats {
+		if err, ended := s.worker.Ended(); ended && !s.busy {
+			if r.endedWell(err) {
+				r.note("worker in seat %d has ended: %v", i, err)
+			} else {
+				r.judge.violate("alive", "worker %s in seat %d has ended: %v", "", s.worker.Name, i, err)
+			}
+			r.sit(s, true)
+		}
+	}
+}
+
+// endedWell says that a worker may end with this error by itself: another one has taken its instance id.
+func (r *Run) endedWell(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "instance-id") && r.plan.Setting.Static
+}
+
+// pass does all that is due later, in order.
+func (r *Run) pass() {
+	for len(r.later) > 0 {
+		next := r.later[0]
+		r.later = r.later[1:]
+		time.Sleep(next.at - r.now())
+		next.do()
+	}
+}
+
+func (r *Run) after(at time.Duration, do func()) {
+	i, _ := slices.BinarySearchFunc(r.later, at, func(d due, at time.Duration) int {
+		if d.at <= at {
+			return -1
+		}
+		return 1
+	})
+	r.later = slices.Insert(r.later, i, due{at, do})
+}
+
+func (r *Run) newSeat() *seat {
+	s := &seat{name: fmt.Sprint("seat", len(r.seats))}
+	r.seats = append(r.seats, s)
+	return s
+}
+
+// sit lets a new worker take the seat; anew: under another instance id.
+func (r *Run) sit(s *seat, anew bool) {
+	if anew {
+		s.turn++
+	}
+	s.busy = false
+	s.wall = new(atomic.Int64)
+	instance, wall, fresh := "", s.wall, s.fresh
+	if r.plan.Setting.Static {
+		instance = fmt.Sprintf("%s-%d", s.name, s.turn)
+	}
+	r.mu.Lock() // nobody asks who it is before it is entered
+	s.worker = r.Start(func(c *relay.Config) {
+		c.Consumer.InstanceID, c.Consumer.Fresh = instance, fresh
+		clock := func() time.Time { return time.Now().Add(time.Duration(wall.Load())) }
+		c.Consumer.Wall, c.Sender.Wall = clock, clock
+		if r.plan.Setting.Endpoints > 1 {
+			c.Sender.Endpoints = append(c.Sender.Endpoints, strings.Replace(c.Sender.Endpoints[0], "//", "//backup.", 1))
+		}
+	})
+	for name, m := range r.crew {
+		if instance != "" && m.instance == instance && m.displaced.IsZero() {
+			m.displaced = time.Now()
+			r.crew[name] = m
+		}
+	}
+	r.crew[s.worker.Name] = member{worker: s.worker, instance: instance}
+	r.mu.Unlock()
+	s.fresh = false
+	r.note("%s-%d: %s starts", s.name, s.turn, s.worker.Name)
+}
+
+// slack is by how much a link may delay what a worker sends to the API.
+func (r *Run) slack() time.Duration {
+	if slices.ContainsFunc(r.plan.Deeds, func(d Deed) bool { return d.Do == SlowAPI }) {
+		return 150 * time.Millisecond
+	}
+	return 0
+}
+
+// hears says that what the API answers reaches the worker at once: its link has been sound for a while.
+func (r *Run) hears(worker string) bool {
+	x := r.worker(worker)
+	since, sound := x.API.SoundSince()
+	return sound && time.Since(since) > 2*requestTimeout
+}
+
+// worker finds a worker by its name; instance is its instance id.
+func (r *Run) worker(name string) *world.Worker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.crew[name].worker
+}
+
+// displaced says that another worker has the instance id of this one, which may not know it yet: its lease
+// runs on.
+func (r *Run) displaced(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := r.crew[name].displaced
+	return !at.IsZero() && time.Since(at) < r.plan.Setting.Lease+requestTimeout
+}
+
+func (r *Run) instance(name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.crew[name].instance
+}
+
+// stop holds a worker to I8.
+func (r *Run) stop(x *world.Worker) {
+	begun := time.Now()
+	err := x.Stop()
+	if took := time.Since(begun); took > drainTimeout+100*time.Millisecond {
+		r.judge.violate("I8", "the stop of %s took %v", "", x.Name, took)
+	}
+	switch {
+	case err == nil:
+		r.cover.seen("end", "clean")
+	case strings.Contains(err.Error(), "drain time-out"):
+		r.cover.seen("end", "cut by the drain time-out")
+	case !r.endedWell(err):
+		r.judge.violate("I8", "stopping %s: %v", "", x.Name, err)
+	}
+	r.note("%s has stopped: %v", x.Name, err)
+}
+
+// write publishes one record. The judge knows of it before anybody can read it.
+func (r *Run) write(w Write) {
+	record := kafka.Record{Key: kafka.NewBytes([]byte(w.Key)), Time: time.Now()}
+	if w.Value != nil {
+		record.Value = kafka.NewBytes(w.Value)
+	}
+	offset := r.judge.publish(w)
+	var got int64
+	var err error
+	for range 50 {
+		if record.Value != nil {
+			record.Value = kafka.NewBytes(w.Value)
+		}
+		record.Key = kafka.NewBytes([]byte(w.Key))
+		if got, err = r.Produce(w.Partition, record); err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond) // its leader has moved, or it is new: nothing was appended
+	}
+	if err != nil {
+		r.T.Fatalf("publishing to partition %d: %v", w.Partition, err)
+	}
+	if got != offset {
+		r.T.Fatalf("published at %d of partition %d, want %d", got, w.Partition, offset)
+	}
+}
+
+// heal ends every fault. A seat that is empty is taken.
+func (r *Run) heal() {
+	r.pass()
+	for _, f := range r.faults {
+		f.Remove()
+	}
+	for _, s := range r.seats {
+		s.worker.Kafka.Heal()
+		s.worker.API.Heal()
+		s.wall.Store(0)
+	}
+	r.Sim.SetFaults(r.plan.faults(true))
+	r.healthy = true
+	r.note("healed")
+}
