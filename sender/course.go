@@ -30,9 +30,10 @@ type Course struct {
 	code    int       // ... with which code
 	status  int
 
-	setUpAt tick   // when a set-up verdict first met it
-	held    int    // how often it was held back for the worker's set-up
-	pauses  pauses // of messages that are left out of answers
+	setUpAt      tick   // when a set-up verdict last met it
+	contradicted int    // how often one was, by a 200 of another room's call begun after it
+	held         int    // how often it was held back for the worker's set-up
+	pauses       pauses // of messages that are left out of answers
 }
 
 // trial is what has become of one event so far.

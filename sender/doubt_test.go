@@ -61,14 +61,28 @@ func TestI10_AWrongSetUpMakesNoLetterAndStopsSendingButForProbes(t *testing.T) {
 func TestAMessageWhoseTextIsEchoedStopsTheWorkerForOneProbeOnly(t *testing.T) {
 	r := newRig(t)
 	c := r.course(1, "a", "b")
-	r.says(c, echo)
-	expect(t, "gate", r.Gate(r.now).Mode, Probing)
-	r.elsewhere(2)
+	for range contradictions {
+		r.says(c, echo)
+		expect(t, "gate", r.Gate(r.now).Mode, Probing)
+		r.elsewhere(2)
+	}
 	for i, want := range []string{"", "a refused-request refused", "b refused-request refused"} {
 		expect(t, "gate", r.Gate(r.now).Mode, Open)
 		expect(t, fmt.Sprint("call ", i), letters(r.says(c, echo).Letters), want)
 	}
 	expect(t, "gate", r.Gate(r.now).Mode, Open)
+}
+
+// Wrong credentials, mended; then the clock jumps. Both met one batch, and others were answered between.
+func TestI10_TwoWrongSetUpsOneAfterTheOtherMakeNoLetter(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a")
+	r.says(c, forged)
+	r.elsewhere(2)
+	expect(t, "letters", letters(r.says(c, `{"code":414,"desc":"CurTime is expired"}`).Letters), "")
+	if r.Gate(r.now).Why == "" {
+		t.Error("ready, with a wrong clock")
+	}
 }
 
 func TestCallsBegunBeforeASetUpVerdictDoNotClearIt(t *testing.T) {
@@ -97,6 +111,24 @@ func TestASetUpVerdictIsNotClearedByTheSameRoom(t *testing.T) {
 		r.elsewhere(1)
 	}
 	expect(t, "held for", held, 30*time.Second)
+}
+
+// Each room has its whole backlog refused before the next one's turn comes.
+func TestI10_ABacklogOfOneRoomDoesNotHideThatAllRoomsAreRefused(t *testing.T) {
+	r := newRig(t)
+	r.elsewhere(9)
+	refuse := func(room int64, n int) (made int) {
+		for i := range n {
+			made += len(r.says(r.course(room, fmt.Sprint("m", i)), `{"code":405}`).Letters)
+		}
+		return made
+	}
+	refuse(1, 2*refusedCalls)
+	refuse(2, 2*refusedCalls)
+	expect(t, "letters of the third room", refuse(3, 1), 0)
+	if r.Gate(r.now).Why == "" {
+		t.Error("ready, with every call refused in every room")
+	}
 }
 
 func TestNo414IsALetterBeforeAnyCallWasTaken(t *testing.T) {

@@ -71,16 +71,21 @@ func (s *Sender) Judge(now time.Time, c *Course, call *Call, a Answer) Judgement
 	return j
 }
 
-// cleared says that a set-up verdict isn't the worker's: since this course met its first one, another
-// room's call has begun and was answered 200. One that had begun before says nothing: a secret that is
-// changed while calls are on their way refuses the later ones only.
+// cleared says that a set-up verdict isn't the worker's: so often in turn this course met one and another
+// room's call, begun after it, was answered 200. A call that had begun before says nothing: a secret that is
+// changed while calls are on their way refuses the later ones only. And once says little: credentials may be
+// wrong, and mended, and the clock jump a minute later, all within the life of one batch.
 func (s *Sender) cleared(c *Course, at tick) bool {
-	if c.setUpAt == 0 {
-		c.setUpAt = at
-		return false
+	if c.setUpAt != 0 && s.doubt.taken.elsewhere(c.room) > c.setUpAt {
+		c.contradicted++
 	}
-	return s.doubt.taken.elsewhere(c.room) > c.setUpAt
+	c.setUpAt = at
+	return c.contradicted >= contradictions
 }
+
+// contradictions is how often a set-up verdict must be contradicted by a 200 in another room. Each costs the
+// one message whose text looks so a call; a set-up that fails and is mended at their pace doesn't happen.
+const contradictions = 2
 
 // learn takes in what an answer says of the API itself. It gives the verdict that this leads to: a refusal
 // is none while the worker's set-up is in doubt.

@@ -1,27 +1,22 @@
 package sender
 
-// streak is the rooms of the last calls in a row that ended in the same bad way.
+import "slices"
+
+// streak is calls in a row that ended in the same bad way.
 type streak struct {
 	calls, over int     // long enough: so many calls over at least so many rooms
-	rooms       []int64 // of the last calls, at most calls
+	count       int     // of the calls since the last that ended otherwise, at most calls
+	rooms       []int64 // different ones among all of these, at most over
 }
 
-// add notes another such call, and says whether the streak is long enough to say something.
+// add notes another such call, and says whether the streak is long enough to say something. All calls of the
+// streak count, not the last few: one room with a backlog may have these to itself.
 func (s *streak) add(room int64) bool {
-	if len(s.rooms) == s.calls {
-		copy(s.rooms, s.rooms[1:])
-		s.rooms = s.rooms[:s.calls-1]
+	s.count = min(s.count+1, s.calls)
+	if len(s.rooms) < s.over && !slices.Contains(s.rooms, room) {
+		s.rooms = append(s.rooms, room)
 	}
-	s.rooms = append(s.rooms, room)
-	return len(s.rooms) == s.calls && distinct(s.rooms) >= s.over
+	return s.count == s.calls && len(s.rooms) == s.over
 }
 
-func (s *streak) end() { s.rooms = s.rooms[:0] }
-
-func distinct(rooms []int64) int {
-	seen := make(map[int64]struct{}, len(rooms))
-	for _, r := range rooms {
-		seen[r] = struct{}{}
-	}
-	return len(seen)
-}
+func (s *streak) end() { s.count, s.rooms = 0, s.rooms[:0] }

@@ -32,6 +32,7 @@ type record struct {
 	entry    *entry // of its message; nil if it is none
 	lettered bool
 	deleted  bool // by retention, or an operator
+	unowed   bool // it may be passed over: auto-offset-reset is latest
 }
 
 // entry is one message, and what is known of it. Two records of one room and msgId are one message.
@@ -48,6 +49,7 @@ type entry struct {
 type log struct {
 	records []*record
 	clear   int64 // everything below was found settled
+	passed  int64 // an operator has set the offset there: what is below may be passed over
 }
 
 // books are all that was published.
@@ -65,9 +67,9 @@ func newBooks(partitions int) books {
 	return b
 }
 
-func (b *books) publish(w Write, now time.Time) int64 {
+func (b *books) publish(w Write, now time.Time, owed bool) int64 {
 	l := b.logs[w.Partition]
-	x := &record{place: place{int32(w.Partition), int64(len(l.records))}, at: now, event: w.Event, write: w}
+	x := &record{place: place{int32(w.Partition), int64(len(l.records))}, at: now, event: w.Event, write: w, unowed: !owed || int64(len(l.records)) < l.passed}
 	l.records = append(l.records, x)
 	b.count++
 	if x.event.Valid {
@@ -94,7 +96,7 @@ func (b *books) at(p place) *record {
 // settled says that the record has an outcome, as far as can be seen from outside: its message was shown,
 // or it is a letter, or there is nothing to be done about it.
 func (x *record) settled() bool {
-	return x.event.Null || x.deleted || x.lettered || x.entry != nil && x.entry.shown > 0
+	return x.event.Null || x.deleted || x.unowed || x.lettered || x.entry != nil && x.entry.shown > 0
 }
 
 // lane is the record's lane.

@@ -32,6 +32,7 @@ var answers = []struct {
 func (r *Run) befallBroker(d Deed) {
 	s := &r.plan.Setting
 	partition := int32(d.Number / 2 % s.Partitions)
+	r.upset(r.now() + d.For)
 	switch d.Do {
 	case Fault, Unwritable, TooLarge:
 		r.fault(d)

@@ -17,7 +17,9 @@ type call struct {
 	over    bool // it was answered, or cut
 	class   class
 	trouble bool // it began while its room was in trouble
+	firm    bool // it had not been held on its way
 	faint   bool // its answer may not have been heard in time
+	doubted bool // it was refused while everything was: that is the worker's set-up and no message's
 }
 
 // class is what the answer to a call says of it.
@@ -39,7 +41,7 @@ const setUpRule = "set-up"
 // classOf reads the answer as the API's page and the gateways before it mean it.
 func classOf(c *imsim.Call) class {
 	switch {
-	case c.Fault == setUpRule:
+	case c.Fault == setUpRule, c.Code == 414 && c.Fault == "": // of its own accord the API says it of the clock only
 		return setUp
 	case c.Status == 0:
 		return unsure

@@ -57,14 +57,14 @@ func (j *judge) excused(v *audit.Violation) bool {
 	switch {
 	case v.Kind == audit.Lost && e != nil:
 		for _, x := range e.records {
-			if x.deleted {
+			if x.deleted || x.unowed {
 				return true
 			}
 		}
 	case v.Kind == audit.Lost: // an invalid one
 		for _, l := range j.books.logs {
 			for _, x := range l.records {
-				if x.event.ID == v.MsgID && !x.event.Valid && x.deleted {
+				if x.event.ID == v.MsgID && !x.event.Valid && (x.deleted || x.unowed) {
 					return true
 				}
 			}
@@ -74,7 +74,7 @@ func (j *judge) excused(v *audit.Violation) bool {
 	case v.Kind == audit.Swapped && e != nil:
 		// One that is a letter may be delivered late; one left out comes after those that shared its call;
 		// one that the API says it never had goes again at once, and so may come after those behind it.
-		return j.wasLetter(e) || j.wasLeftOut(e) || len(e.records) > 1
+		return j.wasLetter(e) || j.wasLeftOut(e) || len(e.records) > 1 || e.records[0].unowed
 	}
 	return false
 }
@@ -107,7 +107,8 @@ func (j *judge) both(e *entry) {
 		return
 	}
 	for _, x := range j.letters.all {
-		if x.record != nil && x.record.entry == e && x.outcome() != deadletter.OutcomeUnknown && len(e.callers()) < 2 {
+		// A worker that was dropped and joined again is another owner.
+		if x.record != nil && x.record.entry == e && x.outcome() != deadletter.OutcomeUnknown && len(e.callers()) < 2 && !j.rejoined(e) {
 			j.blame("I4", e.id, "delivered by the one worker that also made it a letter: %v", x.headers)
 		}
 	}
@@ -117,6 +118,22 @@ func (j *judge) both(e *entry) {
 func (p *Plan) has(code int) bool {
 	for _, x := range p.Rules {
 		if x.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// rejoined says that one who sent the message was a member of the group more than once.
+func (j *judge) rejoined(e *entry) bool {
+	for name := range e.callers() {
+		n := 0
+		for _, worker := range j.members {
+			if worker == name {
+				n++
+			}
+		}
+		if n > 1 {
 			return true
 		}
 	}

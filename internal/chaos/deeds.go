@@ -70,6 +70,9 @@ func (r *Run) happen(d Deed) {
 		for _, s := range r.seats {
 			if !s.busy {
 				r.leave(s, d, (*world.Worker).Kill)
+				if d.Number%3 == 0 {
+					r.expel(s.worker.Name)
+				}
 			}
 		}
 	case Operator:
@@ -95,6 +98,9 @@ func (r *Run) befall(s *seat, d Deed) {
 	switch d.Do {
 	case Kill:
 		r.leave(s, d, (*world.Worker).Kill)
+		if d.Number%3 == 0 { // somebody sees at once that it is dead
+			r.expel(x.Name)
+		}
 	case Stop:
 		s.busy = true
 		r.stops.Go(func() { r.stop(x) })
@@ -129,6 +135,16 @@ func (r *Run) befall(s *seat, d Deed) {
 // jumps are what a wall clock may do: a correction, a leap, a mistake of an hour, and back.
 var jumps = []time.Duration{-2 * time.Second, 3 * time.Second, 20 * time.Second, time.Hour, -time.Hour, -20 * time.Second}
 
+// expel removes a dead worker's members from the group, as an operator may.
+func (r *Run) expel(worker string) {
+	for _, member := range r.judge.membersOf(worker) {
+		q := kmsg.NewPtrLeaveGroupRequest()
+		q.Group, q.MemberID = world.Group, member
+		_, err := r.Ask(r.Cluster.CoordinatorFor(world.Group), q)
+		r.note("%s is expelled: %v", worker, err)
+	}
+}
+
 // hurt does something to one of a worker's links and returns it.
 func (r *Run) hurt(x *world.Worker, d Deed) *world.Link {
 	switch d.Do {
@@ -141,8 +157,11 @@ func (r *Run) hurt(x *world.Worker, d Deed) *world.Link {
 	case Wounds:
 		x.Kafka.Wound(wounds(d.Number)...)
 	case Late:
-		key := lateKeys[d.Number%len(lateKeys)]
-		x.Kafka.Late(key, 1+d.Number/8%3, between2(d.Number/32, time.Second, 9500*time.Millisecond))
+		key, n := lateKeys[d.Number%len(lateKeys)], 1+d.Number/8%3
+		if key != 8 && d.Number/64%2 == 0 {
+			n = 100 // all, until it is over
+		}
+		x.Kafka.Late(key, n, between2(d.Number/32, time.Second, 9500*time.Millisecond))
 		r.note("late: %s", kmsg.NameForKey(key))
 	case CutAPI:
 		x.API.Freeze()

@@ -40,6 +40,7 @@ func drawSetting(r *rand.Rand) Setting {
 	if one(r, 3) {
 		s.Rate = 9 * (1 + r.IntN(6)) // of the API's 10 to 60
 	}
+	s.Latest = one(r, 10)
 	if one(r, 8) {
 		s.RoomRate = 5 + r.IntN(30)
 	}

@@ -8,8 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"roomrelay/batcher"
 	"roomrelay/internal/imsim"
+	"roomrelay/internal/world"
 )
 
 // drawBursts draws what is published: a few messages of one sender at a time, and now and then a flood of
@@ -19,12 +22,30 @@ func (p *Plan) drawBursts(r *rand.Rand) {
 	for range 8 + r.IntN(40) {
 		p.Bursts = append(p.Bursts, d.burst(within(r, p.Length), 1+r.IntN(12), p.Rooms[r.IntN(len(p.Rooms))], d.sender()))
 	}
-	if one(r, 3) {
+	switch {
+	case one(r, 3): // a flood that no bound and no quota can take at once
 		at := within(r, p.Length)
 		for range 10 + r.IntN(20) {
 			p.Bursts = append(p.Bursts, d.burst(at+within(r, 200*time.Millisecond), 4+r.IntN(14), p.Rooms[r.IntN(len(p.Rooms))], d.sender()))
 		}
+	case one(r, 4): // a torrent into one partition: more than commits announce ahead
+		p.Setting.Rate, p.Setting.RoomRate = 0, 0
+		from, room := within(r, p.Length/2), p.Rooms[r.IntN(len(p.Rooms))]
+		gap := between(r, 40*time.Millisecond, 200*time.Millisecond)
+		for i := range 60 + r.IntN(60) {
+			p.Bursts = append(p.Bursts, d.burst(from+time.Duration(i)*gap, 4+r.IntN(5), p.neighbour(r, room), d.sender()))
+		}
 	}
+}
+
+// neighbour is a room of the same partition.
+func (p *Plan) neighbour(r *rand.Rand, room int64) int64 {
+	for range 20 {
+		if x := p.Rooms[r.IntN(len(p.Rooms))]; p.home(x) == p.home(room) {
+			return x
+		}
+	}
+	return room
 }
 
 // scribe writes the messages of a plan.
@@ -32,7 +53,6 @@ type scribe struct {
 	plan *Plan
 	r    *rand.Rand
 	n    int
-	past []Write
 }
 
 func (d *scribe) sender() string { return fmt.Sprint("s", d.r.IntN(3)) }
@@ -69,6 +89,15 @@ func (d *scribe) message(at time.Duration, room int64, sender string) Write {
 	if one(d.r, 40) {
 		d.spoil(m, &e)
 	}
+	if one(d.r, 4) {
+		w.Headers = append(w.Headers, kafka.Header{Key: "trace", Value: []byte(e.ID)})
+	}
+	if one(d.r, 20) {
+		w.Headers, e.Replay = append(w.Headers, d.marks()...), true
+	}
+	if one(d.r, 10) {
+		w.Old = within(d.r, 10*time.Second)
+	}
 	w.Value, _ = json.Marshal(m)
 	switch {
 	case !e.Valid && one(d.r, 3):
@@ -82,6 +111,20 @@ func (d *scribe) message(at time.Duration, room int64, sender string) Write {
 	}
 	w.Event = e
 	return w
+}
+
+// replayOf is the offset of the letter that every replay in a world claims to be.
+const replayOf = 0
+
+// marks are the headers of a letter that is replayed for the first time.
+func (d *scribe) marks() (all []kafka.Header) {
+	for name, value := range map[string]string{
+		"__dlq.errors.topic": world.Topic, "__dlq.errors.group": world.Group, "roomrelay.replays": "1",
+		"roomrelay.first-partition": "63", "roomrelay.first-offset": strconv.Itoa(replayOf),
+	} {
+		all = append(all, kafka.Header{Key: name, Value: []byte(value)})
+	}
+	return all
 }
 
 // spoil makes an event invalid.
@@ -135,7 +178,13 @@ func (p *Plan) drawLasting(r *rand.Rand) {
 			// can't tell the message from a wrong set-up.
 			codes = codes[1:]
 		}
-		p.Lasting = append(p.Lasting, imsim.Rule{Do: imsim.DoPoison, Messages: poison, Code: codes[r.IntN(len(codes))], Desc: "not this one"})
+		x := imsim.Rule{Do: imsim.DoPoison, Messages: poison, Code: codes[r.IntN(len(codes))], Desc: "not this one"}
+		if one(r, 3) && len(poison) == 1 && len(p.Rooms) >= 2*p.Setting.Partitions && p.Setting.MaxEvents > 300 {
+			// It may echo what a user wrote. Who has another room, and sees it behind this one's backlog, can
+			// tell it from a wrong set-up.
+			x.Code, x.Desc = 414, "check checksum error"
+		}
+		p.Lasting = append(p.Lasting, x)
 		p.refuse(poison)
 	}
 }

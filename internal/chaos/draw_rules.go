@@ -35,7 +35,12 @@ func (p *Plan) someRooms(r *rand.Rand) []int64 { return []int64{p.Rooms[r.IntN(l
 func (p *Plan) outage(r *rand.Rand) imsim.Rule {
 	x := p.trouble(r)
 	x.Chance = 0
-	if !one(r, 3) {
+	switch {
+	case one(r, 6): // everything is refused, as if of other rooms
+		return imsim.Rule{Name: allRefusedRule, Do: imsim.DoCode, Code: []int{404, 405, 13002, 419}[r.IntN(4)], From: x.From, Until: x.Until}
+	case one(r, 10): // likewise, from the start
+		return imsim.Rule{Name: allRefusedRule, Do: imsim.DoCode, Code: 414, Until: x.Until}
+	case !one(r, 3):
 		return x
 	}
 	// A wrong set-up: it is one only while nobody is answered.
@@ -56,7 +61,7 @@ func (p *Plan) outage(r *rand.Rand) imsim.Rule {
 // rule is any fault but those for good.
 func (p *Plan) rule(r *rand.Rand) imsim.Rule {
 	x := p.trouble(r)
-	switch r.IntN(12) {
+	switch r.IntN(13) {
 	case 0:
 		x = imsim.Rule{Do: imsim.DoLeaveOut, Share: 0.05 + r.Float64()/3, Taken: x.Taken, From: x.From, Until: x.Until, Chance: x.Chance}
 	case 1:
@@ -69,6 +74,8 @@ func (p *Plan) rule(r *rand.Rand) imsim.Rule {
 		x = imsim.Rule{Do: imsim.DoCode, Code: 416, Count: 1 + r.IntN(2), Chance: 0.3, From: x.From, Until: x.Until}
 	case 5:
 		x = imsim.Rule{Do: imsim.DoStatus, Status: 429, RetryAfter: []string{"", "1", "3"}[r.IntN(3)], Count: 1, From: x.From, Until: x.Until}
+	case 11:
+		x = imsim.Rule{Do: imsim.DoStatus, Status: 503, RetryAfter: "3", Taken: x.Taken, From: x.From, Until: x.Until, Chance: x.Chance, Rooms: p.someRooms(r)}
 	case 6: // a room that refuses all
 		x = imsim.Rule{Do: imsim.DoCode, Code: []int{403, 404, 13002, 13003, 13004, 414, 405}[r.IntN(7)], From: x.From, Until: x.Until, Rooms: p.someRooms(r)}
 	case 7: // taken late, long after its sender may have gone
@@ -78,6 +85,9 @@ func (p *Plan) rule(r *rand.Rand) imsim.Rule {
 	}
 	return x
 }
+
+// allRefusedRule is the name of the rules that refuse everything.
+const allRefusedRule = "everything refused"
 
 // latest is how late the API takes what it was sent, counted from the call's arrival: below the request
 // time-out, since later than that no worker can do anything about it.

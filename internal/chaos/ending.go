@@ -17,7 +17,11 @@ const settleWithin = 3 * time.Minute
 // settle waits until nothing is left. A message to every room now and then stands for the life that goes
 // on: one that is refused says nothing while no other is answered.
 func (r *Run) settle() {
-	end := r.now() + settleWithin
+	limit := settleWithin
+	if s := &r.plan.Setting; s.Rate > 0 { // a message a call, by who has the fewest partitions
+		limit += time.Duration(r.judge.published()*s.Partitions) * time.Second / time.Duration(s.Rate)
+	}
+	end := r.now() + limit
 	for round := 0; ; round++ {
 		for _, room := range r.plan.Rooms {
 			r.write(r.extra(room, r.plan.home(room), "last"))
@@ -29,7 +33,7 @@ func (r *Run) settle() {
 				return
 			}
 			if r.now() > end {
-				r.judge.violate("liveness", "after %v of health not everything is settled: %s", "", settleWithin, r.state())
+				r.judge.violate("liveness", "after %v of health not everything is settled: %s", "", limit, r.state())
 				return
 			}
 		}
@@ -76,6 +80,28 @@ func (r *Run) extra(room int64, partition int, kind string) Write {
 	return Write{Partition: partition, Key: strconv.FormatInt(room, 10), Value: value, Event: e}
 }
 
+// stable waits until the group has been for as long as a takeover holds anything back, and names its
+// generation.
+func (r *Run) stable() (epoch int32) {
+	for range 20 {
+		if now := r.epoch(); now == epoch && now >= 0 {
+			return epoch
+		} else {
+			epoch = now
+		}
+		time.Sleep(r.plan.Setting.Lease + requestTimeout)
+	}
+	return -1
+}
+
+// epoch is the group's generation; -1: it is none that is at rest.
+func (r *Run) epoch() int32 {
+	if info := r.Cluster.GroupInfo(world.Group); info != nil && info.State == "Stable" {
+		return info.Epoch
+	}
+	return -1
+}
+
 // calm holds the workers to I11 while nothing holds anything back: two messages of a lane that come within
 // one window share a call, which is made when the window ends, to the millisecond.
 func (r *Run) calm() {
@@ -83,7 +109,7 @@ func (r *Run) calm() {
 		return // that was told
 	}
 	s := &r.plan.Setting
-	time.Sleep(2*time.Second + requestTimeout) // quotas are free again, commits are ahead
+	epoch := r.stable()
 	for i, room := range r.plan.Rooms {
 		first := r.extra(room, r.plan.home(room), "calm")
 		second := r.extra(room, r.plan.home(room), "calm")
@@ -92,7 +118,9 @@ func (r *Run) calm() {
 		time.Sleep(s.Window * 6 / 10)
 		r.write(second)
 		time.Sleep(s.Window + 2*requestTimeout)
-		r.judge.calm(first.Event, second.Event, at)
+		if r.epoch() == epoch && epoch >= 0 {
+			r.judge.calm(first.Event, second.Event, at)
+		}
 		if i == 2 {
 			break // three rooms tell as much as ten
 		}

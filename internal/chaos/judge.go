@@ -41,6 +41,20 @@ type conduct struct {
 	held    []holding
 	fetched map[int32]position
 	flawed  map[laneOf]bool // lanes with a refused batch that goes one by one
+	welcome bool            // somebody was answered 200
+	refused []int64         // rooms of the calls that were refused whole since one was answered 200
+	surplus int             // how many of these came when there were twenty in three rooms
+	mute    []int64         // rooms of the calls that nobody answered since one was answered
+	stopped time.Time       // since when there were ten of them in three rooms; zero: there aren't
+	sent    []batchAt
+	lease   lease
+}
+
+// batchAt is how many messages of a room went at a time.
+type batchAt struct {
+	room int64
+	at   time.Time
+	n    int
 }
 
 // holding is how many partitions were assigned to a worker from a time on.
@@ -100,10 +114,30 @@ func (j *judge) conduct(name string) *conduct {
 }
 
 // publish enters a record that is about to be written, and says where it will stand.
-func (j *judge) publish(w Write) int64 {
+func (j *judge) publish(w Write, owed bool) int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.books.publish(w, time.Now())
+	return j.books.publish(w, time.Now(), owed)
+}
+
+// ownerOf is the worker that a partition is assigned to; "": none that is known.
+func (j *judge) ownerOf(partition int32) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	g := j.ground()
+	return j.members[g.owner[partition]]
+}
+
+// membersOf are the names by which the group knows, or has known, a worker.
+func (j *judge) membersOf(worker string) (all []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for member, name := range j.members {
+		if name == worker {
+			all = append(all, member)
+		}
+	}
+	return all
 }
 
 func (j *judge) published() int {
@@ -126,6 +160,7 @@ func (j *judge) deleting(partition int32, offset int64) {
 	for _, x := range j.books.logs[partition].records[:offset] {
 		x.deleted = true
 	}
+	j.mayPass(j.books.logs[partition])
 }
 
 // operated is told that an operator resets offsets: what was settled may be sent again, with resendFlag 1.
@@ -135,6 +170,26 @@ func (j *judge) operated() {
 	j.moved = true
 	for _, l := range j.books.logs {
 		l.clear = 0
+		j.mayPass(l)
+	}
+}
+
+// passTo is told that an operator sets a partition's offset there.
+func (j *judge) passTo(partition int, offset int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	l := j.books.logs[partition]
+	l.passed = max(l.passed, offset)
+	for _, x := range l.records[:min(offset, int64(len(l.records)))] {
+		x.unowed = x.unowed || x.offset >= l.clear
+	}
+}
+
+// mayPass notes that a commit may be out of the log's range: then auto-offset-reset holds, and latest passes
+// over all that is there.
+func (j *judge) mayPass(l *log) {
+	for _, x := range l.records {
+		x.unowed = x.unowed || j.run.plan.Setting.Latest
 	}
 }
 

@@ -24,17 +24,18 @@ func (j *judge) ended(x imsim.Call) {
 		}
 	}
 	w := j.conduct(c.worker)
-	if c.class == listed || c.class == repeated {
-		w.silence, w.odd = 0, false
-	} else {
-		w.silence, w.odd = w.silence+1, w.odd || c.class == setUp
-	}
-	j.stands(w, c)
-	j.split(w, c)
 	c.faint = c.Ended.Sub(c.Began) >= requestTimeout-100*time.Millisecond || !j.run.hears(c.worker)
 	if d := j.run.plan.dribble(j.run.now()); d > 0 && c.class == listed {
 		c.faint, w.unclear = true, c.Ended.Add(d)
 	}
+	if c.class == listed || c.class == repeated {
+		w.silence, w.odd = 0, false
+	} else {
+		w.silence, w.odd = w.silence+1, w.odd || c.class == setUp || c.Code == 414
+	}
+	j.doubts(w, c)
+	j.stands(w, c)
+	j.split(w, c)
 	if c.class == throttled && !c.faint {
 		w.blocked = c.Ended
 	}
@@ -69,7 +70,7 @@ func (j *judge) stands(w *conduct, c *call) {
 	switch {
 	case c.class == throttled || c.class == setUp || c.class == refused:
 		s.trouble = time.Time{} // a refusal makes trouble, too, unless it is the worker's set-up that is in doubt
-	case !ill, s.changed.Equal(c.Ended) && s.trouble.IsZero():
+	case !ill, s.changed.Equal(c.Ended) && s.trouble.IsZero(), c.Ended.Before(w.unclear):
 		s.trouble = time.Time{}
 	case s.trouble.IsZero():
 		s.trouble = c.Ended
@@ -105,6 +106,16 @@ func (j *judge) cover(c *call) {
 		if m.Flag == 1 && c.before[i] {
 			j.run.cover.seen("message", "sent again with 1")
 		}
+	}
+}
+
+// sample notes it of everybody.
+func (j *judge) sample() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	g := j.ground()
+	for _, w := range j.workers {
+		j.hold(w, &g)
 	}
 }
 
@@ -157,7 +168,11 @@ func (j *judge) calm(first, second Event, at time.Time) {
 	}
 	for i, x := range []Event{first, second} {
 		e := j.books.entries[message{x.Room, x.ID}]
-		if len(e.calls) != 1 && !s.Static {
+		// Whoever shares its instance id with the owner before can't tell what that one may still send.
+		if s.Static && (len(e.calls) != 1 || e.calls[0].Messages[0].Flag == 1) {
+			return
+		}
+		if len(e.calls) != 1 {
 			j.blame("I11", x.ID, "sent %d times, in peace", len(e.calls))
 			return
 		}
@@ -169,8 +184,7 @@ func (j *judge) calm(first, second Event, at time.Time) {
 			j.blame("I11", x.ID, "sent %v after the first was published; the window is %v", c.Began.Sub(at), s.Window)
 		}
 		for _, m := range c.Messages {
-			// Whoever shares its instance id with the owner before can't tell what that one may still send.
-			if m.MsgID == x.ID && m.Flag != 0 && !s.Static {
+			if m.MsgID == x.ID && m.Flag != 0 {
 				j.blame("I5", x.ID, "sent with resendFlag 1 in peace, though nobody can have sent it")
 			}
 		}

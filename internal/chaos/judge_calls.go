@@ -17,6 +17,7 @@ func (j *judge) arrived(x imsim.Call) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c := &call{Call: x, worker: nameOf(x.Host)}
+	c.firm = j.run.hears(c.worker)
 	w := j.conduct(c.worker)
 	g := j.ground()
 	j.hold(w, &g)
@@ -36,9 +37,14 @@ func (j *judge) arrived(x imsim.Call) {
 		}
 	}
 	j.lanesAreFree(c)
+	j.nothingIsPassed(c)
 	j.roomIsFree(w, c)
 	j.paced(w, c)
+	j.roomPaced(w, c)
 	j.ripe(c)
+	j.grown(w, c)
+	j.leased(w, c.Began, aCall)
+	j.oneProbe(w, c)
 	for _, e := range c.entries {
 		if e != nil {
 			e.may = true
@@ -86,9 +92,9 @@ func (j *judge) mayBeSent(c *call, e *entry, flag uint8, g *ground) {
 	switch {
 	case !ours && !j.run.displaced(c.worker):
 		j.blame("I3", e.id, "sent by %s while its partition is %s's", c.worker, owner)
-	case !unsettled:
+	case !unsettled && !j.run.displaced(c.worker) && !e.records[0].deleted:
 		j.blame("I1", e.id, "sent by %s, though the group's commit says that it has its outcome", c.worker)
-	case !announced:
+	case unsettled && !announced:
 		j.blame("I5", e.id, "sent by %s before a commit announced it: whoever comes next wouldn't know", c.worker)
 	}
 	if flag == 0 && e.may && !e.repeated(c.worker) {
@@ -97,7 +103,7 @@ func (j *judge) mayBeSent(c *call, e *entry, flag uint8, g *ground) {
 	for _, p := range e.calls {
 		until := p.Began.Add(requestTimeout - j.run.slack())
 		heard := p.over && (p.class != unsure || p.Status == 200 && p.Code != 0)
-		if !heard && c.Began.Before(until) {
+		if !heard && p.firm && c.Began.Before(until) {
 			j.blame("I5", e.id, "sent again %v after a call that nobody answered, and that may still be taken", c.Began.Sub(p.Began))
 		}
 	}

@@ -37,7 +37,7 @@ func (j *judge) weigh(x *letter) {
 	default:
 		j.blame("I4", id, "a letter for no known reason: %v", x.headers)
 	}
-	if r.entry != nil && r.entry.may && len(r.entry.records) == 1 && len(r.entry.callers()) == 1 && x.outcome() != deadletter.OutcomeUnknown {
+	if r.entry != nil && r.entry.may && len(r.entry.records) == 1 && len(r.entry.callers()) == 1 && !j.rejoined(r.entry) && x.outcome() != deadletter.OutcomeUnknown {
 		j.blame("I4", id, "a letter says %s of a message that the API may have", x.outcome())
 	}
 	if r.event.Null {
@@ -54,6 +54,20 @@ func (j *judge) content(x *letter) {
 	}
 	if x.record.event.Valid {
 		want["roomrelay.msgid"], want["roomrelay.room"] = x.record.event.ID, strconv.FormatInt(x.record.event.Room, 10)
+	}
+	if x.record.event.Replay && x.headers["roomrelay.truncated"] == "" {
+		want["roomrelay.replays"], want["roomrelay.first-partition"], want["roomrelay.first-offset"] = "1", "63", strconv.Itoa(replayOf)
+	}
+	if x.record.event.Replay && x.headers["roomrelay.truncated"] != "" {
+		return // of a record that is larger than the buffer not even the headers are kept
+	}
+	for _, h := range w.Headers {
+		if h.Key == "trace" && x.headers["roomrelay.truncated"] == "" {
+			want["trace"] = string(h.Value)
+		}
+	}
+	if n := int32(j.run.plan.Setting.Partitions); x.partition != x.record.partition%n {
+		j.blame("I4", x.record.event.ID, "its letter stands in partition %d, want %d", x.partition, x.record.partition%n)
 	}
 	for name, value := range want {
 		if x.headers[name] != value {
@@ -96,7 +110,7 @@ func (j *judge) refusedFor(e *entry, reason string) bool {
 					return true
 				}
 			case sender.ReasonRefusedRequest:
-				if c.class == refused && (len(c.entries) == 1 || j.condemned(c)) {
+				if c.class == refused && !c.doubted && (len(c.entries) == 1 || j.condemned(c)) {
 					return true
 				}
 			}
@@ -144,6 +158,9 @@ func (j *judge) hopeless(r *record) bool {
 // can't be seen here; where the link had wounds, fewer do.
 func (j *judge) vain(worker string, e *entry) bool {
 	tries := j.vainCalls(worker, e)
+	if j.run.plan.unseen() {
+		return len(tries) > 0
+	}
 	if len(tries) < 5 {
 		return false
 	}
@@ -189,4 +206,11 @@ func (j *judge) elsewhere(c *call, until time.Time) bool {
 		}
 	}
 	return false
+}
+
+// unseen says that attempts may end on their way, where nobody sees them.
+func (p *Plan) unseen() bool {
+	return slices.ContainsFunc(p.Deeds, func(d Deed) bool {
+		return slices.Contains([]Do{Freeze, CutAPI, DeafAPI, Reset, WoundsAPI, Refuse, Wall}, d.Do)
+	})
 }

@@ -14,6 +14,16 @@ func (j *judge) asked(x *world.Worker, f world.Frame) {
 	case kmsg.OffsetCommit, kmsg.SyncGroup, kmsg.Fetch, kmsg.Produce:
 	case kmsg.JoinGroup:
 		j.run.statesOf(x, "in a rebalance")
+		j.mu.Lock()
+		l := &j.conduct(x.Name).lease
+		l.joining, l.joined = true, time.Now()
+		j.mu.Unlock()
+		j.sample()
+		return
+	case kmsg.LeaveGroup:
+		if s := &j.run.plan.Setting; s.Static && !s.LeaveOn {
+			j.violate("leave", "%s has an instance id and leaves the group, though leave-on-stop is off", "", x.Name)
+		}
 		return
 	default:
 		return
@@ -23,6 +33,12 @@ func (j *judge) asked(x *world.Worker, f world.Frame) {
 	defer j.mu.Unlock()
 	switch q := q.(type) {
 	case *kmsg.SyncGroupRequest:
+		if j.members[q.MemberID] == "" {
+			// What was on its way for an earlier membership tells the worker nothing of its rooms.
+			w := j.conduct(x.Name)
+			clear(w.rooms)
+			w.unclear = time.Now().Add(requestTimeout)
+		}
 		j.members[q.MemberID] = x.Name
 	case *kmsg.OffsetCommitRequest:
 		j.members[q.MemberID] = x.Name
@@ -159,6 +175,7 @@ func (j *judge) held(w *conduct) (held int) {
 
 // writing is I3 for letters: none is begun by a worker whose partition is another's.
 func (j *judge) writing(worker string, q *kmsg.ProduceRequest) {
+	j.leased(j.conduct(worker), time.Now(), aLetter)
 	for _, t := range q.Topics {
 		if t.Topic != world.Letters {
 			j.blame("I3", "", "%s writes to topic %q", worker, t.Topic)

@@ -16,11 +16,12 @@ import (
 
 // letter is one record of the dead-letter topic.
 type letter struct {
-	at      time.Time // when it was read
-	key     []byte
-	value   []byte
-	headers map[string]string
-	record  *record // whose letter it is; nil if it names a place where nothing stands
+	at        time.Time // when it was read
+	partition int32
+	key       []byte
+	value     []byte
+	headers   map[string]string
+	record    *record // whose letter it is; nil if it names a place where nothing stands
 }
 
 func (x *letter) reason() string  { return x.headers["roomrelay.reason"] }
@@ -44,6 +45,7 @@ func (b *letterbook) read(j *judge) {
 				return
 			}
 			for _, x := range records {
+				x.partition = int32(p)
 				b.enter(j, x)
 			}
 			b.next[p] += int64(len(records))

@@ -20,16 +20,24 @@ func (r *Run) operate(d Deed) {
 		}
 	}
 	emptied := slices.Clone(r.seats)
+	abrupt := d.Number%2 == 0 // all die, and somebody acts at once
 	for i, s := range emptied {
 		s.busy = true
 		x := s.worker
-		if d.Number>>i&1 == 0 {
+		if !abrupt && d.Number>>i&2 == 0 {
 			r.stops.Go(func() { r.stop(x) })
-		} else {
-			x.Kill()
+			continue
+		}
+		x.Kill()
+		if abrupt {
+			r.expel(x.Name)
 		}
 	}
-	r.after(r.now()+drainTimeout+sessionTimeout+time.Second, func() {
+	wait := drainTimeout + sessionTimeout + time.Second
+	if abrupt {
+		wait = between2(d.Number, 0, time.Second)
+	}
+	r.after(r.now()+wait, func() {
 		r.resetOffsets(d.Number)
 		for _, s := range emptied {
 			r.sit(s, d.Anew)
@@ -53,12 +61,20 @@ func (r *Run) resetOffsets(n int) {
 		}
 		x := kmsg.NewOffsetCommitRequestTopicPartition()
 		x.Partition, x.Offset, x.LeaderEpoch = int32(p), offset, -1
-		switch n % 3 {
+		log := r.Cluster.PartitionInfo(world.Topic, int32(p))
+		switch n % 5 {
 		case 0:
-			x.Offset = max(r.Cluster.PartitionInfo(world.Topic, int32(p)).LogStartOffset, offset-int64(1+n/8%40))
-		case 1:
-		case 2: // as a mirror does: the metadata is another offset's
-			x.Offset, x.Metadata = max(0, offset-int64(1+n/8%10)), &metadata
+			x.Offset = max(log.LogStartOffset, offset-int64(1+n/8%300))
+		case 1: // by another client, which keeps no metadata
+		case 2: // by a tool that moves offsets and keeps their metadata
+			x.Offset, x.Metadata = max(log.LogStartOffset, offset-int64(1+n/8%10)), &metadata
+		case 3: // as a mirror does: the metadata is of another log
+			if _, other := r.Committed((p + 1) % r.partitions()); !commitOf(offset, other).ours {
+				x.Metadata = &other // one that names the same offset can't be told from its own
+			}
+		case 4: // by mistake, beyond the end
+			x.Offset = log.HighWatermark + int64(1+n/8%20)
+			r.judge.passTo(p, x.Offset)
 		}
 		t.Partitions = append(t.Partitions, x)
 	}
@@ -75,5 +91,5 @@ func (r *Run) resetOffsets(n int) {
 	for _, x := range answer.(*kmsg.OffsetCommitResponse).Topics[0].Partitions {
 		r.note("offset of partition %d reset to %d: %v", x.Partition, t.Partitions[0].Offset, kerr.ErrorForCode(x.ErrorCode))
 	}
-	r.cover.seen("operator", []string{"back", "same place without metadata", "back with another offset's metadata"}[n%3])
+	r.cover.seen("operator", []string{"back", "same place without metadata", "back with another offset's metadata", "another log's metadata", "beyond the end"}[n%5])
 }

@@ -3,7 +3,10 @@ package chaos
 import (
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"roomrelay/batcher"
+	"roomrelay/consumer"
 	"roomrelay/internal/imsim"
 	"roomrelay/internal/relay"
 )
@@ -41,6 +44,7 @@ type Setting struct {
 	Lease      time.Duration
 	Rebalance  time.Duration
 	Resend     bool // resend-refusals
+	Latest     bool // auto-offset-reset is latest
 	Endpoints  int
 	NeverHad   imsim.NeverHad
 	Repeat     imsim.Repeat
@@ -55,7 +59,9 @@ type Write struct {
 	Partition int
 	Key       string
 	Value     []byte // nil: a tombstone
-	Event     Event  // what it means
+	Headers   []kafka.Header
+	Old       time.Duration // how long ago its timestamp says that it was written
+	Event     Event         // what it means
 }
 
 // Event is a published event as its producer knows it.
@@ -68,6 +74,7 @@ type Event struct {
 	Resend  uint8
 	Valid   bool // false: it must become a letter
 	Null    bool // a tombstone: nothing becomes of it
+	Replay  bool // it is a letter that is replayed, for the first time
 }
 
 // Deed is one thing that befalls a worker, a network or a broker.
@@ -100,6 +107,9 @@ func (p *Plan) configure(c *relay.Config) {
 	c.Consumer.SessionTimeout, c.Consumer.RebalanceTimeout, c.Consumer.RequestTimeout = sessionTimeout, s.Rebalance, requestTimeout
 	c.Consumer.Lease, c.Consumer.CommitEvery = s.Lease, commitEvery
 	c.Consumer.MaxEvents, c.Consumer.MaxBytes, c.Consumer.LeaveOnStop = s.MaxEvents, s.MaxBytes, s.LeaveOn
+	if s.Latest {
+		c.Consumer.Reset = consumer.Latest
+	}
 	c.Batcher.Ordering, c.Batcher.Window, c.Batcher.MaxBatch, c.Batcher.Slots = s.Ordering, s.Window, s.MaxBatch, s.Slots
 	c.Batcher.MaxBytes, c.Batcher.RoomRate = s.MaxBody, float64(s.RoomRate)
 	c.Sender.RequestTimeout, c.Sender.GiveUpAfter, c.Sender.Rate = requestTimeout, giveUpAfter, float64(s.Rate)

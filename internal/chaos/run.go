@@ -28,8 +28,9 @@ type Run struct {
 	later   []due
 	stops   sync.WaitGroup
 	faults  []*kfake.FaultHandle
-	grown   []int // partitions that were added
-	extras  int   // messages beyond the plan's
+	uneasy  atomic.Int64 // until when brokers misbehave, in nanoseconds of the world
+	grown   []int        // partitions that were added
+	extras  int          // messages beyond the plan's
 	healthy bool
 
 	mu    sync.Mutex // guards the fields below
@@ -65,7 +66,7 @@ func Play(t testing.TB, p *Plan) *Report {
 	r.judge = newJudge(r)
 	r.World = world.New(t, world.Config{
 		Partitions: p.Setting.Partitions, Brokers: p.Setting.Brokers, Forgetful: true, Rate: p.Setting.Rate * 10 / 9,
-		Relay: p.configure, OnArrival: r.judge.arrived, OnCall: r.judge.ended, Tap: r.judge.asked,
+		Relay: p.configure, OnArrival: r.judge.arrived, OnCall: r.judge.ended, Tap: r.judge.asked, Answers: r.judge.answered,
 	})
 	defer r.Close()
 	r.sweeper = newSweeper(r)
@@ -111,6 +112,7 @@ func (r *Run) live() {
 // look is what is done now and then.
 func (r *Run) look() {
 	r.states("while all goes on")
+	r.judge.sample()
 	r.sweeper.sweep()
 	for i, s := range r.seats {
 		if err, ended := s.worker.Ended(); ended && !s.busy {
@@ -234,6 +236,7 @@ func (r *Run) stop(x *world.Worker) {
 	switch {
 	case err == nil:
 		r.cover.seen("end", "clean")
+		r.judge.stopped(x.Name)
 	case strings.Contains(err.Error(), "drain time-out"):
 		r.cover.seen("end", "cut by the drain time-out")
 	case !r.endedWell(err):
@@ -244,18 +247,14 @@ func (r *Run) stop(x *world.Worker) {
 
 // write publishes one record. The judge knows of it before anybody can read it.
 func (r *Run) write(w Write) {
-	record := kafka.Record{Key: kafka.NewBytes([]byte(w.Key)), Time: time.Now()}
-	if w.Value != nil {
-		record.Value = kafka.NewBytes(w.Value)
-	}
-	offset := r.judge.publish(w)
+	offset := r.judge.publish(w, r.owed(w.Partition))
 	var got int64
 	var err error
 	for range 50 {
-		if record.Value != nil {
+		record := kafka.Record{Key: kafka.NewBytes([]byte(w.Key)), Time: time.Now().Add(-w.Old), Headers: w.Headers}
+		if w.Value != nil {
 			record.Value = kafka.NewBytes(w.Value)
 		}
-		record.Key = kafka.NewBytes([]byte(w.Key))
 		if got, err = r.Produce(w.Partition, record); err == nil {
 			break
 		}
@@ -267,6 +266,45 @@ func (r *Run) write(w Write) {
 	if got != offset {
 		r.T.Fatalf("published at %d of partition %d, want %d", got, w.Partition, offset)
 	}
+}
+
+// owed says that what is published now must come to an end: with auto-offset-reset latest, only what comes
+// when a position is committed, or when its owner says that it is ready.
+func (r *Run) owed(partition int) bool {
+	if !r.plan.Setting.Latest {
+		return true
+	}
+	if offset, _ := r.Committed(partition); offset >= 0 {
+		log := r.Cluster.PartitionInfo(world.Topic, int32(partition))
+		return offset >= log.LogStartOffset && offset <= log.HighWatermark
+	}
+	if partition >= r.plan.Setting.Partitions {
+		return false // nobody can say yet that it knows of it
+	}
+	name := r.judge.ownerOf(int32(partition))
+	for _, s := range r.seats {
+		if _, ended := s.worker.Ended(); s.worker.Name == name && !ended && !s.busy {
+			return s.worker.Relay.Ready() == nil
+		}
+	}
+	return false
+}
+
+// atEase says that no broker has misbehaved for a while, and that the worker's links were sound.
+func (r *Run) atEase(worker string) bool {
+	const calm = 10 * time.Second
+	x := r.worker(worker)
+	for _, l := range []*world.Link{x.Kafka, x.API} {
+		if since, sound := l.SoundSince(); !sound || !since.IsZero() && time.Since(since) < calm {
+			return false
+		}
+	}
+	return r.now() > time.Duration(r.uneasy.Load())+calm
+}
+
+// upset notes that brokers misbehave until then.
+func (r *Run) upset(until time.Duration) {
+	r.uneasy.Store(max(r.uneasy.Load(), int64(until)))
 }
 
 // heal ends every fault. A seat that is empty is taken.

@@ -11,7 +11,8 @@ import (
 
 // sweeper does what a real coordinator does and the embedded broker leaves out: a member whose connection
 // broke while it waited in JoinGroup or SyncGroup is dropped when its session has run out. Without it the
-// others, who ask again for as long as they must, would wait for the dead one for ever.
+// others, who ask again for as long as they must, would wait for the dead one for ever, or it would keep what it
+// was assigned.
 type sweeper struct {
 	r *Run
 
@@ -51,12 +52,15 @@ func (x *sweeper) note(q kmsg.Request) {
 // sweep drops the members that are dead.
 func (x *sweeper) sweep() {
 	info := x.r.Cluster.GroupInfo(world.Group)
-	if info == nil || info.State != "PreparingRebalance" {
+	if info == nil {
 		return
 	}
 	var dead []string
 	x.mu.Lock()
 	for _, m := range info.Members {
+		if x.seen[m.MemberID].IsZero() {
+			x.seen[m.MemberID] = time.Now() // it asked without knowing its name
+		}
 		if time.Since(x.seen[m.MemberID]) > silence {
 			dead = append(dead, m.MemberID)
 		}

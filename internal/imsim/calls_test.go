@@ -20,7 +20,7 @@ func TestTheHookIsToldOfEveryCall(t *testing.T) {
 		r := request(chat(1, 0, "a"))
 		r.Header.Del("Nonce")
 		do(t, s, r)
-		if len(got) != 3 || len(arrived) != 2 {
+		if len(got) != 3 || len(arrived) != 3 {
 			t.Fatalf("told of %d calls and of %d arrivals", len(got), len(arrived))
 		}
 		if a := arrived[0]; a.Number != got[0].Number || a.Host != "api" || !slices.Equal(a.Messages, []Sent{{MsgID: "a"}, {MsgID: "b", Flag: 1}}) {
@@ -31,10 +31,11 @@ func TestTheHookIsToldOfEveryCall(t *testing.T) {
 			c.Code != 200 || c.Status != 200 || !c.Taken || c.Fault != "" || !slices.Equal(c.Messages, []Sent{{"a", 0, true, InSuccess, ""}, {"b", 1, true, InSuccess, ""}}) {
 			t.Errorf("%+v", c)
 		}
-		for _, c := range got[1:] {
-			if c.Code != 414 || c.Room != 0 || c.Taken || len(c.Messages) != 0 {
-				t.Errorf("%+v", c)
-			}
+		if c := got[1]; c.Code != 414 || c.Room != 0 || c.Taken || len(c.Messages) != 0 {
+			t.Errorf("what can't be read: %+v", c)
+		}
+		if c := got[2]; c.Code != 414 || c.Taken || len(c.Messages) != 1 || c.Messages[0].Shown {
+			t.Errorf("what isn't signed: %+v", c)
 		}
 	})
 }

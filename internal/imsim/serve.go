@@ -33,14 +33,15 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request, c *call) {
 	} else if err != nil {
 		s.cut(w, c, outcome{}) // the client has gone while it sent the body
 	}
-	if wrong := s.signed(r, c); wrong != "" {
-		s.refuse(w, c, 414, wrong)
-		return
-	}
-	// The quota counts calls whatever is in them; they are read before, so that the hook can tell of them.
+	unsigned := s.signed(r, c)
+	// The quota counts calls whatever is in them; they are read before, so that the hooks can tell of them.
 	wrong := c.form(r, s.cfg.OnCall != nil || s.cfg.OnArrival != nil, s.cfg.Seed)
 	if s.cfg.OnArrival != nil {
 		c.arrived(s.cfg.OnArrival)
+	}
+	if unsigned != "" {
+		s.refuse(w, c, 414, unsigned)
+		return
 	}
 	if !s.quota.admit(c.began, s.cfg.Rate) {
 		s.refuse(w, c, 416, tooFast)

@@ -48,8 +48,7 @@ type Config struct {
 	Forgetful bool
 	Keep      Keep
 
-	// OnArrival, if not nil, is told of every call whose signature is good, as far as it can be read, before
-	// anything is decided about it.
+	// OnArrival, if not nil, is told of every call, as far as it can be read, before anything is decided about it.
 	// It may be called from many goroutines at once.
 	OnArrival func(Call)
 	// OnCall, if not nil, is told of every call just before its answer (or the lack of one) goes out.

@@ -18,8 +18,10 @@ type conn struct {
 	closed chan struct{}
 	once   sync.Once // of closed
 
-	mu       sync.Mutex // guards deadline
+	mu       sync.Mutex // guards the fields below
 	deadline time.Time
+	asked    Frame // the last request to Kafka, without its body, until its answer comes
+	askedAt  time.Time
 }
 
 func (c *conn) SetDeadline(t time.Time) error {
@@ -57,7 +59,7 @@ func (c *conn) hold(w Way) error {
 func (l *Link) sound(w Way) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.cut && l.thaw[w] == nil && l.delay[w] == 0
+	return !l.cut && l.thaw[w] == nil && l.delay[w] == 0 && l.shaky.IsZero()
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -70,6 +72,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	part, cut := c.link.wound(In)
 	if !cut {
+		c.heard(p[:n])
 		return n, nil
 	}
 	_ = c.Conn.Close()
@@ -88,6 +91,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	if f, ok := frame(p); ok && c.link.tap != nil {
 		c.link.tap(f)
+		c.mu.Lock()
+		c.asked, c.askedAt = Frame{Key: f.Key, version: f.version}, time.Now()
+		c.mu.Unlock()
 		if d, late := c.link.delayed(f.Key); late {
 			go c.link.deliver(c.addr, append([]byte(nil), p...), d)
 			return len(p), nil
@@ -106,6 +112,21 @@ func (c *conn) Write(p []byte) (int, error) {
 		return n, io.ErrClosedPipe
 	}
 	return c.Conn.Write(p)
+}
+
+// heard tells of the first bytes of an answer.
+func (c *conn) heard(p []byte) {
+	if c.link.answers == nil {
+		return
+	}
+	c.mu.Lock()
+	f, at := c.asked, c.askedAt
+	c.askedAt = time.Time{}
+	c.mu.Unlock()
+	if !at.IsZero() {
+		f.body = p
+		c.link.answers(f, at)
+	}
 }
 
 func (c *conn) Close() error {

@@ -41,3 +41,19 @@ func (f Frame) Request() kmsg.Request {
 	}
 	return r
 }
+
+// Code is the error that an answer to a Heartbeat or a SyncGroup bears; false: it can't be read.
+func (f Frame) Code() (code int16, ok bool) {
+	r := kmsg.RequestForKey(f.Key)
+	if r == nil || len(f.body) < 8 {
+		return 0, false
+	}
+	r.SetVersion(f.version)
+	in := kbin.Reader{Src: f.body[8:]} // behind size and correlation id
+	if r.IsFlexible() {
+		kmsg.SkipTags(&in)
+	}
+	in.Int32() // how long it was throttled
+	code = in.Int16()
+	return code, in.Ok()
+}

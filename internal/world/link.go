@@ -37,8 +37,11 @@ type Link struct {
 	dial func(context.Context, string, string) (net.Conn, error)
 	// tap, if not nil, sees every request to Kafka before it goes out. Set before the first Dial.
 	tap func(Frame)
-	// brittle: what was held by a freeze on its way out never arrives.
-	brittle bool
+	// answers, if not nil, is told of every answer that has come, with the beginning of its bytes, and when it
+	// was asked for. Set before the first Dial.
+	answers func(Frame, time.Time)
+	// brittle is for how long after a freeze nothing goes out: what was begun before it ended never arrives.
+	brittle time.Duration
 	world   <-chan struct{} // closed when the world ends
 
 	mu      sync.Mutex // guards the fields below
@@ -46,9 +49,10 @@ type Link struct {
 	thaw    [2]chan struct{} // by Way; not nil while frozen
 	delay   [2]time.Duration
 	wounds  []Wound
-	refused map[string]bool // addresses that refuse connections
+	refused map[string]bool    // addresses that refuse connections
 	late    map[int16]lateness // by key of the request
-	touched time.Time // when a fault was last felt or set
+	shaky   time.Time          // until when nothing goes out
+	touched time.Time          // when a fault was last felt or set
 	conns   map[*conn]struct{}
 }
 
@@ -155,9 +159,14 @@ func (l *Link) Thaw() {
 }
 
 func (l *Link) release(w Way) {
-	if l.thaw[w] != nil {
-		close(l.thaw[w])
-		l.thaw[w] = nil
+	if l.thaw[w] == nil {
+		return
+	}
+	close(l.thaw[w])
+	l.thaw[w] = nil
+	if w == Out && l.brittle > 0 {
+		l.shaky = time.Now().Add(l.brittle)
+		l.drop()
 	}
 }
 
@@ -218,17 +227,14 @@ func (l *Link) Late(key int16, n int, d time.Duration) {
 
 // pass waits while the link is frozen that way, but not beyond a deadline or the end of the connection.
 func (l *Link) pass(w Way, done, closed <-chan struct{}) error {
-	for held := false; ; held = true {
+	for {
 		l.mu.Lock()
-		thaw, cut := l.thaw[w], l.cut
+		thaw, cut := l.thaw[w], l.cut || w == Out && time.Now().Before(l.shaky)
 		if thaw != nil {
 			l.touch()
 		}
 		l.mu.Unlock()
 		if cut {
-			return errCut
-		}
-		if thaw == nil && held && w == Out && l.brittle {
 			return errCut
 		}
 		if thaw == nil {

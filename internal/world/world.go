@@ -51,6 +51,8 @@ type Config struct {
 	OnCall     func(imsim.Call) // likewise
 	// Tap sees every request of a worker to Kafka before it goes out, on the worker's own goroutine.
 	Tap func(*Worker, Frame)
+	// Answers is told of every answer of Kafka that a worker has got, and when it had asked.
+	Answers func(*Worker, Frame, time.Time)
 	// Relay changes a worker's configuration from the defaults of the design.
 	Relay func(*relay.Config)
 	// Loopback puts real sockets in the place of in-memory networks, for benchmarks. Not in a bubble.
@@ -168,12 +170,12 @@ type Worker struct {
 func (w *World) Start(adjust func(*relay.Config)) *Worker {
 	w.T.Helper()
 	x := &Worker{Name: fmt.Sprint("w", len(w.workers)), Kafka: newLink(w.dial), API: newLink(w.toAPI), err: make(chan error, 1)}
-	// A call is taken within the request time-out of its beginning or never: that is what the rules are
-	// built on, and no worker can do anything about one that is kept on its way for longer.
-	x.API.brittle = true
 	x.Kafka.world, x.API.world = w.api.closed, w.api.closed
 	if w.cfg.Tap != nil {
 		x.Kafka.tap = func(f Frame) { w.cfg.Tap(x, f) }
+	}
+	if w.cfg.Answers != nil {
+		x.Kafka.answers = func(f Frame, asked time.Time) { w.cfg.Answers(x, f, asked) }
 	}
 	x.transport = &kafka.Transport{Dial: x.Kafka.Dial, DialTimeout: 3 * time.Second, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}, ClientID: "test"}
 	cfg := w.defaults(x)
@@ -183,6 +185,9 @@ func (w *World) Start(adjust func(*relay.Config)) *Worker {
 	if adjust != nil {
 		adjust(&cfg)
 	}
+	// A call is taken within the request time-out of its beginning or never: that is what the rules are
+	// built on, and no worker can do anything about one that is kept on its way for longer.
+	x.API.brittle = cfg.Sender.RequestTimeout
 	r, err := relay.New(cfg)
 	if err != nil {
 		w.T.Fatalf("making a worker: %v", err)

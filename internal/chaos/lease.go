@@ -1,0 +1,78 @@
+package chaos
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"roomrelay/internal/world"
+)
+
+// lease is what a worker knows of its membership: when it asked what was answered.
+type lease struct {
+	well    time.Time // the newest heartbeat or SyncGroup that was answered well
+	calm    time.Time // likewise, without a rebalance
+	joining bool      // between a JoinGroup and the answer to its SyncGroup
+	joined  time.Time // when the last JoinGroup was sent
+	lapsed  time.Time // until when it had run out last
+}
+
+// answered looks at an answer of Kafka that a worker has got.
+func (j *judge) answered(x *world.Worker, f world.Frame, asked time.Time) {
+	key := kmsg.Key(f.Key)
+	if key != kmsg.Heartbeat && key != kmsg.SyncGroup {
+		return
+	}
+	code, ok := f.Code()
+	if !ok {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	l := &j.conduct(x.Name).lease
+	if s := &j.run.plan.Setting; time.Since(l.well) > s.Lease || time.Since(l.calm) > s.Rebalance-requestTimeout {
+		l.lapsed = time.Now()
+	}
+	switch {
+	case code == 0 && key == kmsg.SyncGroup:
+		l.joining = false
+		l.well, l.calm = later(l.well, asked), later(l.calm, asked)
+	case code == 0:
+		l.well = later(l.well, asked)
+		if !l.joining && asked.After(l.joined) {
+			l.calm = later(l.calm, asked)
+		}
+	case code == kerr.RebalanceInProgress.Code && key == kmsg.Heartbeat:
+		l.well = later(l.well, asked)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// What may begin.
+const (
+	aCall   = "a call"
+	aLetter = "a letter"
+)
+
+// leased is I3 at its root: nothing begins when the newest heartbeat that was answered well is older than the
+// lease, or the newest without a rebalance older than the rebalance time-out leaves room for.
+func (j *judge) leased(w *conduct, at time.Time, what string) {
+	s, l := &j.run.plan.Setting, &w.lease
+	slack := instant
+	if what != aCall || !j.run.hears(w.name) {
+		slack = requestTimeout // the worker looked before it asked for metadata, or it was held on its way
+	}
+	if age := at.Sub(l.well); age > s.Lease+slack {
+		j.blame("I3", "", "%s begins %s, and the newest heartbeat that was answered well was sent %v ago; its lease is %v", w.name, what, age, s.Lease)
+	}
+	if age := at.Sub(l.calm); age > s.Rebalance-requestTimeout+slack {
+		j.blame("I3", "", "%s begins %s, and the newest heartbeat that was answered without a rebalance was sent %v ago; the rebalance time-out is %v", w.name, what, age, s.Rebalance)
+	}
+}
