@@ -219,7 +219,7 @@ func TestASenderWhoIsRefusedOneByOneIsRefusedTogetherForAWhile(t *testing.T) {
 func TestI7_WhatIsRememberedIsBounded(t *testing.T) {
 	r := newRig(t)
 	for i := range int64(3 * mostRooms) {
-		r.rooms.silence(r.now, i, 1, 2)
+		r.rooms.silence(r.now, &Call{Room: i, begun: 1}, 2, 0)
 		r.doubt.refusedAlone(r.now, roomSender{i, "ann"}, 404, "a")
 	}
 	expect(t, "rooms", len(r.rooms.all), mostRooms)

@@ -164,3 +164,19 @@ func TestAnAnswerToABatchEndsWhatWasCountedAgainstIt(t *testing.T) {
 		t.Errorf("given up after one attempt since the API's answer: %s", letters(step.Letters))
 	}
 }
+
+// Two calls of a room are on their way when the API asks for a pause. The other one's failure, a moment later,
+// asks for none, and doesn't end it.
+func TestARetryAfterOutlivesALaterFailureOfTheRoom(t *testing.T) {
+	r := newRig(t)
+	a, b := r.course(1, "a"), r.course(1, "b")
+	x, y := r.call(a), r.call(b)
+	asked := r.reply(x, 503, "")
+	asked.RetryAfter = time.Minute
+	until := r.now.Add(time.Minute)
+	r.Judge(r.now, a, x, asked)
+	r.wait(time.Millisecond)
+	if j := r.Judge(r.now, b, y, r.reply(y, 503, "")); j.RoomUntil.Before(until) {
+		t.Errorf("the room is left alone for %v, want a minute", j.RoomUntil.Sub(r.now))
+	}
+}

@@ -160,7 +160,7 @@ func (s *Sender) undelivered(now time.Time, at tick, c *Course, call *Call, a *A
 // silence holds a room back that nobody answered for.
 func (s *Sender) silence(now time.Time, at tick, c *Course, call *Call, a *Answer, j *Judgement) {
 	j.Room = Trouble
-	j.RoomUntil = latest(s.rooms.silence(now, call.Room, call.begun, at), now.Add(a.RetryAfter))
+	j.RoomUntil = s.rooms.silence(now, call, at, a.RetryAfter)
 	c.silent, c.ending, c.code, c.status = call, a.ending(), a.Code, a.HTTPStatus
 }
 

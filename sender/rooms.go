@@ -43,13 +43,15 @@ func evict[K comparable, V any](m map[K]V, most int) {
 	}
 }
 
-// silence says until when the room is left alone after a call, begun at that tick, that nobody answered.
-// When many calls of a room were on their way, all their ends are one failure: the backoff grows once.
-func (r *rooms) silence(now time.Time, id int64, begun, at tick) time.Time {
-	x := r.get(id)
-	if begun > x.paused {
-		x.until, x.paused = now.Add(x.pauses.next()), at
+// silence says until when the room is left alone after a call that nobody answered, or that asks for a pause
+// of its own. When many calls of a room were on their way, all their ends are one failure: the backoff grows
+// once, and the longest pause that was asked for holds.
+func (r *rooms) silence(now time.Time, call *Call, at tick, asked time.Duration) time.Time {
+	x := r.get(call.Room)
+	if call.begun > x.paused {
+		x.until, x.paused = latest(x.until, now.Add(x.pauses.next())), at
 	}
+	x.until = latest(x.until, now.Add(asked))
 	return x.until
 }
 

@@ -73,6 +73,26 @@ func (r *Run) fault(d Deed) {
 	r.after(r.now()+d.For, handle.Remove)
 }
 
+// largeLetter is more than a request with letters may have where these must be small. One without its value
+// has about 700 bytes.
+const largeLetter = 3000
+
+// limitLetters lets the dead-letter topic refuse large records for good.
+func (r *Run) limitLetters() {
+	r.Cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Produce}, Topic: world.Letters, Err: kerr.MessageTooLarge, Count: -1,
+		When: func(q kmsg.Request) bool {
+			size := 0
+			for _, t := range q.(*kmsg.ProduceRequest).Topics {
+				for _, p := range t.Partitions {
+					size += len(p.Records)
+				}
+			}
+			return size > largeLetter
+		},
+	})
+}
+
 // grow adds a partition to the topic. Rooms stay where they are; the new partition gets some of its own.
 func (r *Run) grow() {
 	have := r.Cluster.TopicInfo(world.Topic)

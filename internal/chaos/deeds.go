@@ -128,7 +128,15 @@ func (r *Run) befall(s *seat, d Deed) {
 		r.after(r.now()+8*time.Second, func() { x.Kafka.Freeze() })
 		r.after(r.now()+18*time.Second, func() { x.Kafka.Heal() })
 	default:
+		if d.Do == Refuse && d.Number%2 == 0 && r.plan.Setting.Endpoints > 1 {
+			s.exile = x
+			x.API.Refuse(x.Name+":80", true)
+			return
+		}
 		heal(r.hurt(x, d))
+		if s.exile == x {
+			r.after(over, func() { x.API.Refuse(x.Name+":80", true) })
+		}
 	}
 }
 

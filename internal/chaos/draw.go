@@ -41,6 +41,7 @@ func drawSetting(r *rand.Rand) Setting {
 		s.Rate = 9 * (1 + r.IntN(6)) // of the API's 10 to 60
 	}
 	s.Latest = one(r, 10)
+	s.SmallLetters = one(r, 12)
 	if one(r, 8) {
 		s.RoomRate = 5 + r.IntN(30)
 	}
@@ -82,5 +83,45 @@ func (p *Plan) drawDeeds(r *rand.Rand) {
 			})
 		}
 	}
+	p.drawCombinations(r)
 	slices.SortStableFunc(p.Deeds, func(a, b Deed) int { return cmp.Compare(a.At, b.At) })
+}
+
+// drawCombinations adds what rules were made for and chance alone brings together too rarely.
+func (p *Plan) drawCombinations(r *rand.Rand) {
+	if p.torrent > 0 { // requests of the torrent's time are lost, late or refused
+		for seat := range p.Setting.Workers {
+			do := []Do{Late, Fault, Wounds, Slow}[r.IntN(4)]
+			d := Deed{At: p.torrent + within(r, 8*time.Second), Do: do, Worker: seat, For: within(r, 10*time.Second), Number: r.IntN(1 << 16)}
+			if do == Late {
+				d.Number -= d.Number % len(lateKeys) // an OffsetCommit
+			}
+			if do == Fault {
+				d.Number += 1 - d.Number%len(answers) // likewise
+			}
+			p.Deeds = append(p.Deeds, d)
+		}
+	}
+	if one(r, 6) { // somebody dies, and who takes over stops soon
+		at := within(r, p.Length)
+		p.Deeds = append(p.Deeds, Deed{At: at, Do: Kill, For: within(r, 10*time.Second), Number: 3 * r.IntN(1000)})
+		for seat := 1; seat < p.Setting.Workers; seat++ {
+			p.Deeds = append(p.Deeds, Deed{At: at + within(r, 1500*time.Millisecond), Do: Stop, Worker: seat, For: within(r, 10*time.Second)})
+		}
+	}
+	// Whoever dies has calls on their way that are taken only after its end.
+	for _, d := range p.Deeds {
+		if slices.Contains([]Do{Kill, KillAll, Operator, Usurp}, d.Do) && one(r, 3) {
+			p.lateAround(r, d.At)
+		}
+	}
+}
+
+func (p *Plan) lateAround(r *rand.Rand, at time.Duration) {
+	x := imsim.Rule{
+		Do: imsim.DoStall, Late: true, Taken: true, Delay: between(r, 600*time.Millisecond, latest),
+		From: max(0, at-1500*time.Millisecond), Until: at + 500*time.Millisecond,
+	}
+	p.Rules = slices.DeleteFunc(p.Rules, func(x imsim.Rule) bool { return x.Do == imsim.DoLatency })
+	p.Rules = append(p.Rules, x)
 }

@@ -30,7 +30,8 @@ func (p *Plan) drawBursts(r *rand.Rand) {
 		}
 	case one(r, 4): // a torrent into one partition: more than commits announce ahead
 		p.Setting.Rate, p.Setting.RoomRate = 0, 0
-		from, room := within(r, p.Length/2), p.Rooms[r.IntN(len(p.Rooms))]
+		p.torrent = 1 + within(r, p.Length/2)
+		from, room := p.torrent, p.Rooms[r.IntN(len(p.Rooms))]
 		gap := between(r, 40*time.Millisecond, 200*time.Millisecond)
 		for i := range 60 + r.IntN(60) {
 			p.Bursts = append(p.Bursts, d.burst(from+time.Duration(i)*gap, 4+r.IntN(5), p.neighbour(r, room), d.sender()))
@@ -98,6 +99,9 @@ func (d *scribe) message(at time.Duration, room int64, sender string) Write {
 	if one(d.r, 10) {
 		w.Old = within(d.r, 10*time.Second)
 	}
+	if d.plan.Setting.SmallLetters && one(d.r, 30) {
+		d.bulk(m, &e)
+	}
 	w.Value, _ = json.Marshal(m)
 	switch {
 	case !e.Valid && one(d.r, 3):
@@ -111,6 +115,17 @@ func (d *scribe) message(at time.Duration, room int64, sender string) Write {
 	}
 	w.Event = e
 	return w
+}
+
+// bulk makes an event invalid and its letter larger than letters may be.
+func (d *scribe) bulk(m map[string]any, e *Event) {
+	text := make([]byte, 2*largeLetter)
+	for i := range text {
+		text[i] = byte('!' + 2 + d.r.IntN(57)) // it doesn't compress
+	}
+	m["unknown"] = string(text)
+	delete(m, "msgId")
+	e.Valid = false
 }
 
 // replayOf is the offset of the letter that every replay in a world claims to be.
@@ -173,13 +188,14 @@ func (p *Plan) drawLasting(r *rand.Rand) {
 	}
 	if poison := ids(r.IntN(4)); len(poison) > 0 {
 		codes := []int{414, 403, 404, 405, 413, 419, 13002, 13004}
-		if p.Setting.Ordering == batcher.ByRoom {
-			// With 414 a worker that has no other room, and no other lane in it, waits for ever, and must: it
+		distinct := p.Setting.MaxEvents > 300 && p.torrent == 0 && len(p.Rooms) >= 2*p.Setting.Partitions
+		if p.Setting.Ordering == batcher.ByRoom || !distinct {
+			// With 414 a worker that sees no other room, and no other lane in it, waits for ever, and must: it
 			// can't tell the message from a wrong set-up.
 			codes = codes[1:]
 		}
 		x := imsim.Rule{Do: imsim.DoPoison, Messages: poison, Code: codes[r.IntN(len(codes))], Desc: "not this one"}
-		if one(r, 3) && len(poison) == 1 && len(p.Rooms) >= 2*p.Setting.Partitions && p.Setting.MaxEvents > 300 {
+		if one(r, 3) && len(poison) == 1 && distinct {
 			// It may echo what a user wrote. Who has another room, and sees it behind this one's backlog, can
 			// tell it from a wrong set-up.
 			x.Code, x.Desc = 414, "check checksum error"

@@ -69,13 +69,13 @@ func (p *Plan) rule(r *rand.Rand) imsim.Rule {
 	case 2:
 		x = imsim.Rule{Do: imsim.DoLatency, Latency: imsim.Latency{Max: 1 + within(r, 2*time.Second)}, From: x.From, Until: x.Until}
 	case 3:
-		x = imsim.Rule{Do: []imsim.Do{imsim.DoStrings, imsim.DoNoSuccess, imsim.DoCodeString, imsim.DoShuffle}[r.IntN(4)]}
+		x = imsim.Rule{Do: []imsim.Do{imsim.DoStrings, imsim.DoNoSuccess, imsim.DoCodeString, imsim.DoShuffle, imsim.DoBoth}[r.IntN(5)]}
 	case 4: // never taken: 416 says so
 		x = imsim.Rule{Do: imsim.DoCode, Code: 416, Count: 1 + r.IntN(2), Chance: 0.3, From: x.From, Until: x.Until}
 	case 5:
 		x = imsim.Rule{Do: imsim.DoStatus, Status: 429, RetryAfter: []string{"", "1", "3"}[r.IntN(3)], Count: 1, From: x.From, Until: x.Until}
 	case 11:
-		x = imsim.Rule{Do: imsim.DoStatus, Status: 503, RetryAfter: "3", Taken: x.Taken, From: x.From, Until: x.Until, Chance: x.Chance, Rooms: p.someRooms(r)}
+		x = imsim.Rule{Name: retryAfterRule, Do: imsim.DoStatus, Status: 503, RetryAfter: "3", Taken: x.Taken, From: x.From, Until: x.Until, Chance: x.Chance, Rooms: p.someRooms(r)}
 	case 6: // a room that refuses all
 		x = imsim.Rule{Do: imsim.DoCode, Code: []int{403, 404, 13002, 13003, 13004, 414, 405}[r.IntN(7)], From: x.From, Until: x.Until, Rooms: p.someRooms(r)}
 	case 7: // taken late, long after its sender may have gone
@@ -88,6 +88,12 @@ func (p *Plan) rule(r *rand.Rand) imsim.Rule {
 
 // allRefusedRule is the name of the rules that refuse everything.
 const allRefusedRule = "everything refused"
+
+// retryAfterRule is that of the rules that ask for a pause of retryAfter.
+const (
+	retryAfterRule = "retry after 3 s"
+	retryAfter     = 3 * time.Second
+)
 
 // latest is how late the API takes what it was sent, counted from the call's arrival: below the request
 // time-out, since later than that no worker can do anything about it.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"roomrelay/internal/imsim"
 	"roomrelay/internal/world"
 )
 
@@ -80,6 +81,17 @@ func (r *Run) extra(room int64, partition int, kind string) Write {
 	return Write{Partition: partition, Key: strconv.FormatInt(room, 10), Value: value, Event: e}
 }
 
+// occupy lets a call of another room be on its way while the next messages come: no lane waits for another's
+// answer.
+func (r *Run) occupy() {
+	const busy = 900
+	f := r.plan.faults(true)
+	f.Rules = append(f.Rules, imsim.Rule{Do: imsim.DoLatency, Rooms: []int64{busy}, Latency: imsim.Latency{Fixed: time.Second}})
+	r.Sim.SetFaults(f)
+	r.write(r.extra(busy, r.plan.home(busy), "busy"))
+	time.Sleep(r.plan.Setting.Window + 20*time.Millisecond)
+}
+
 // stable waits until the group has been for as long as a takeover holds anything back, and names its
 // generation.
 func (r *Run) stable() (epoch int32) {
@@ -113,6 +125,9 @@ func (r *Run) calm() {
 	for i, room := range r.plan.Rooms {
 		first := r.extra(room, r.plan.home(room), "calm")
 		second := r.extra(room, r.plan.home(room), "calm")
+		if i == 0 && s.Slots > 1 {
+			r.occupy()
+		}
 		at := time.Now()
 		r.write(first)
 		time.Sleep(s.Window * 6 / 10)

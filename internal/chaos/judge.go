@@ -67,6 +67,8 @@ type holding struct {
 type standing struct {
 	trouble time.Time // since when its last call had no outcome; zero: it had one
 	changed time.Time
+	vain    int       // calls without an outcome since one had one
+	asked   time.Time // until when the API asked for a pause
 }
 
 func newJudge(r *Run) *judge {

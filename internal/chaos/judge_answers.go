@@ -76,6 +76,17 @@ func (j *judge) stands(w *conduct, c *call) {
 		s.trouble = c.Ended
 	}
 	s.changed = c.Ended
+	switch {
+	case !ill:
+		s.vain, s.asked = 0, time.Time{}
+	case c.faint:
+		s.vain = 0 // the worker may have heard something else
+	default:
+		s.vain++
+	}
+	if c.Fault == retryAfterRule && !c.faint {
+		s.asked = c.Ended.Add(retryAfter)
+	}
 }
 
 // split notes lanes in which a refused batch goes one by one, for the coverage.

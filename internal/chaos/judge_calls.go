@@ -143,6 +143,7 @@ func (j *judge) roomIsFree(w *conduct, c *call) {
 			j.blame("I9", c.Messages[0].MsgID, "room %d is in trouble since %.3fs, and %s has calls %d and %d in it at once", c.Room, j.at(w.rooms[c.Room].trouble), c.worker, p.Number, c.Number)
 		}
 	}
+	j.backsOff(w, c)
 	tenth := max(1, j.run.plan.Setting.Slots/10)
 	if w.silence >= 10 || w.odd {
 		tenth++ // a probe, to which the tenth doesn't apply
@@ -221,6 +222,22 @@ func (j *judge) partOfBatch(c *call, lane laneOf, since time.Time) bool {
 		}
 	}
 	return false
+}
+
+// backsOff says that calls of a room that aren't answered become rarer, and that what the API asks for is
+// heeded. A probe asks neither.
+func (j *judge) backsOff(w *conduct, c *call) {
+	s := w.rooms[c.Room]
+	if w.silence >= 10 || w.odd {
+		return
+	}
+	const many = 8 // by then the backoff is as long as it gets, less its jitter
+	if gap := c.Began.Sub(s.changed); s.vain >= many && gap < retryMost/2 {
+		j.blame("I9", "", "%s called room %d again after %v, though %d calls in a row had no outcome", w.name, c.Room, gap, s.vain)
+	}
+	if c.Began.Before(s.asked.Add(-instant)) {
+		j.blame("I9", "", "%s called room %d %v before the time that the API had asked for", w.name, c.Room, s.asked.Sub(c.Began))
+	}
 }
 
 // numbers are the calls of a worker that are on their way.

@@ -10,6 +10,7 @@ import (
 
 	"roomrelay/batcher"
 	"roomrelay/deadletter"
+	"roomrelay/internal/imsim"
 	"roomrelay/internal/world"
 	"roomrelay/sender"
 )
@@ -31,6 +32,9 @@ func (j *judge) weigh(x *letter) {
 			j.blame("I10", id, "a letter says %s, but no answer did: %v", x.reason(), x.headers)
 		}
 	case sender.ReasonGivenUp:
+		if r.entry != nil && !j.triedAlone(x) {
+			j.blame("I10", id, "given up without a last call of its own, as the first of its room: %v", x.headers)
+		}
 		if r.entry == nil || !j.hopeless(r) {
 			j.blame("I10", id, "given up, though it was not tried in vain for long enough while other rooms were answered: %v", x.headers)
 		}
@@ -106,7 +110,11 @@ func (j *judge) refusedFor(e *entry, reason string) bool {
 			}
 			switch reason {
 			case sender.ReasonRefusedMessage:
-				if c.class == listed && c.Messages[i].Reason != "" {
+				if c.class == listed && c.Messages[i].Reason == imsim.ReasonRefuse {
+					return true
+				}
+			case sender.ReasonResendRequired:
+				if c.class == listed && c.Messages[i].Reason == imsim.ReasonResend {
 					return true
 				}
 			case sender.ReasonRefusedRequest:
@@ -145,13 +153,35 @@ func (j *judge) hopeless(r *record) bool {
 	for _, x := range j.letters.all {
 		if x.record != nil && x.record != r && x.reason() == sender.ReasonGivenUp && x.record.event.Room == r.event.Room && x.record.entry != nil {
 			for _, w := range j.workers {
-				if j.vain(w.name, x.record.entry) {
+				if j.vain(w.name, x.record.entry) && !j.answeredSince(w.name, r.event.Room, x.failedAt()) {
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// answeredSince says that somebody of the room was answered after a time, and not just now: the room isn't
+// given up any more.
+func (j *judge) answeredSince(worker string, room int64, since time.Time) bool {
+	for _, c := range j.calls {
+		if c.worker == worker && c.Room == room && !c.faint && (c.class == listed || c.class == repeated) && c.Began.After(since) && time.Since(c.Ended) > 3*time.Second {
+			return true
+		}
+	}
+	return false
+}
+
+// triedAlone says that the message's last call was its own, unless its room had been given up before.
+func (j *judge) triedAlone(x *letter) bool {
+	calls := x.record.entry.calls
+	if len(calls) == 0 || len(calls[len(calls)-1].entries) == 1 || j.run.plan.unseen() {
+		return true
+	}
+	return slices.ContainsFunc(j.letters.all, func(p *letter) bool {
+		return p != x && p.record != nil && p.record.event.Room == x.record.event.Room && p.reason() == sender.ReasonGivenUp && !p.failedAt().After(x.failedAt())
+	})
 }
 
 // vain says that a worker tried a message in vain for long enough. Attempts that never reached the API
@@ -181,17 +211,12 @@ func (j *judge) vain(worker string, e *entry) bool {
 	return counted >= 5 && last.Sub(first) >= giveUpAfter-requestTimeout
 }
 
-// vainCalls are the calls of a message's lane, from the first one with it on, that ended without a verdict:
-// a batch is given up as a whole, and a lane has one batch at a time.
+// vainCalls are the calls of a message's lane since it was published that ended without a verdict: a batch is
+// given up as a whole, and a lane has one batch at a time.
 func (j *judge) vainCalls(worker string, e *entry) (tries []*call) {
 	lane := e.records[0].lane(j.run.plan.Setting.Ordering == batcher.ByRoom)
-	begun := false
 	for _, c := range j.calls {
-		if c.worker != worker || !slices.Contains(c.lanes, lane) {
-			continue
-		}
-		begun = begun || slices.Contains(c.entries, e)
-		if begun && c.over && slices.ContainsFunc(c.entries, c.silent) {
+		if c.worker == worker && c.over && slices.Contains(c.lanes, lane) && !c.Began.Before(e.records[0].at) && slices.ContainsFunc(c.entries, c.silent) {
 			tries = append(tries, c)
 		}
 	}

@@ -37,7 +37,7 @@ func (j *judge) nothingIsPassed(c *call) {
 // that the worker had long before.
 func (j *judge) grown(w *conduct, c *call) {
 	s := &j.run.plan.Setting
-	if len(c.Messages) >= s.MaxBatch || s.MaxBody < 64<<10 {
+	if len(c.Messages) >= s.MaxBatch || s.MaxBody < 64<<10 || j.run.plan.unseen() {
 		return
 	}
 	var last *record
@@ -99,7 +99,7 @@ func (j *judge) roomPaced(w *conduct, c *call) {
 
 // doubts notes what makes refusals doubtful, and unanswered calls an outage.
 func (j *judge) doubts(w *conduct, c *call) {
-	if c.faint {
+	if c.faint || c.Ended.Before(w.unclear) {
 		w.refused, w.surplus, w.mute, w.stopped = nil, 0, nil, time.Time{} // what the worker made of it can't be seen
 		w.welcome = w.welcome || c.class == listed
 		return

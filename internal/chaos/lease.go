@@ -16,6 +16,7 @@ type lease struct {
 	joining bool      // between a JoinGroup and the answer to its SyncGroup
 	joined  time.Time // when the last JoinGroup was sent
 	lapsed  time.Time // until when it had run out last
+	wall    time.Time // of well, by the worker's wall clock
 }
 
 // answered looks at an answer of Kafka that a worker has got.
@@ -33,6 +34,9 @@ func (j *judge) answered(x *world.Worker, f world.Frame, asked time.Time) {
 	l := &j.conduct(x.Name).lease
 	if s := &j.run.plan.Setting; time.Since(l.well) > s.Lease || time.Since(l.calm) > s.Rebalance-requestTimeout {
 		l.lapsed = time.Now()
+	}
+	if !asked.Before(l.well) && (code == 0 || code == kerr.RebalanceInProgress.Code && key == kmsg.Heartbeat) {
+		l.wall = j.run.wall(x.Name, asked)
 	}
 	switch {
 	case code == 0 && key == kmsg.SyncGroup:
@@ -69,7 +73,8 @@ func (j *judge) leased(w *conduct, at time.Time, what string) {
 	if what != aCall || !j.run.hears(w.name) {
 		slack = requestTimeout // the worker looked before it asked for metadata, or it was held on its way
 	}
-	if age := at.Sub(l.well); age > s.Lease+slack {
+	// Of two clocks the one counts that went further: either may have stood still.
+	if age := max(at.Sub(l.well), j.run.wall(w.name, at).Sub(l.wall)); age > s.Lease+slack {
 		j.blame("I3", "", "%s begins %s, and the newest heartbeat that was answered well was sent %v ago; its lease is %v", w.name, what, age, s.Lease)
 	}
 	if age := at.Sub(l.calm); age > s.Rebalance-requestTimeout+slack {

@@ -27,6 +27,12 @@ type letter struct {
 func (x *letter) reason() string  { return x.headers["roomrelay.reason"] }
 func (x *letter) outcome() string { return x.headers["roomrelay.outcome"] }
 
+// failedAt is when the worker gave it up, as it says itself.
+func (x *letter) failedAt() time.Time {
+	at, _ := time.Parse(time.RFC3339, x.headers["roomrelay.failed-at"])
+	return at
+}
+
 // letterbook is the dead-letter topic, as far as it has been read.
 type letterbook struct {
 	next []int64 // by partition

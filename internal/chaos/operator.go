@@ -1,6 +1,9 @@
 package chaos
 
 import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
@@ -38,17 +41,41 @@ func (r *Run) operate(d Deed) {
 		wait = between2(d.Number, 0, time.Second)
 	}
 	r.after(r.now()+wait, func() {
-		r.resetOffsets(d.Number)
+		beyond := r.resetOffsets(d.Number)
 		for _, s := range emptied {
 			r.sit(s, d.Anew)
+		}
+		if beyond {
+			r.await()
 		}
 	})
 }
 
-func (r *Run) resetOffsets(n int) {
+// await lets nothing be published until every partition's commit is within its log again: what came before
+// that might fill the log up to the commit, and so be passed over, as the operator wanted it.
+func (r *Run) await() {
+	for range 40 {
+		out := false
+		for p := range r.partitions() {
+			if offset, _ := r.Committed(p); offset > r.end(p) {
+				out = true
+			}
+		}
+		if !out {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	for p := range r.partitions() {
+		offset, _ := r.Committed(p)
+		r.judge.passTo(p, offset)
+	}
+}
+
+func (r *Run) resetOffsets(n int) (beyond bool) {
 	if info := r.Cluster.GroupInfo(world.Group); info == nil || info.State != "Empty" {
 		r.note("offsets not reset: the group isn't empty")
-		return
+		return false
 	}
 	q := kmsg.NewPtrOffsetCommitRequest()
 	q.Version, q.Group, q.Generation = 7, world.Group, -1
@@ -72,24 +99,29 @@ func (r *Run) resetOffsets(n int) {
 			if _, other := r.Committed((p + 1) % r.partitions()); !commitOf(offset, other).ours {
 				x.Metadata = &other // one that names the same offset can't be told from its own
 			}
-		case 4: // by mistake, beyond the end
+		case 4: // by mistake, beyond the end; perhaps with what a tool made of the metadata
 			x.Offset = log.HighWatermark + int64(1+n/8%20)
-			r.judge.passTo(p, x.Offset)
+			if n/256%2 == 0 {
+				set := base64.RawURLEncoding.EncodeToString(binary.AppendUvarint(binary.AppendUvarint(nil, 1), 60))
+				x.Metadata = kmsg.StringPtr(fmt.Sprintf("roomrelay/1:%d:%d::%s", x.Offset, x.Offset+100, set))
+			}
+			beyond = true
 		}
 		t.Partitions = append(t.Partitions, x)
 	}
 	if len(t.Partitions) == 0 {
-		return
+		return false
 	}
 	q.Topics = append(q.Topics, t)
 	r.judge.operated()
 	answer, err := r.Ask(r.Cluster.CoordinatorFor(world.Group), q)
 	if err != nil {
 		r.note("offsets not reset: %v", err)
-		return
+		return false
 	}
 	for _, x := range answer.(*kmsg.OffsetCommitResponse).Topics[0].Partitions {
 		r.note("offset of partition %d reset to %d: %v", x.Partition, t.Partitions[0].Offset, kerr.ErrorForCode(x.ErrorCode))
 	}
 	r.cover.seen("operator", []string{"back", "same place without metadata", "back with another offset's metadata", "another log's metadata", "beyond the end"}[n%5])
+	return beyond
 }

@@ -22,32 +22,35 @@ type Plan struct {
 	Lasting []imsim.Rule    // what it refuses for good, also afterwards
 	Refused map[string]bool // msgIds that Lasting picks
 	Deeds   []Deed          // by time
+
+	torrent time.Duration // when it begins; 0: there is none
 }
 
 // Setting is how everything is set up.
 type Setting struct {
-	Partitions int
-	Brokers    int
-	Workers    int
-	Static     bool // workers have instance ids
-	LeaveOn    bool // ... and leave the group when they stop
-	Fresh      bool // the first workers know that nothing was ever sent
-	Ordering   batcher.Ordering
-	Window     time.Duration
-	MaxBatch   int
-	MaxBody    int
-	Slots      int
-	MaxEvents  int
-	MaxBytes   int
-	Rate       int // calls a second of all workers; 0: none
-	RoomRate   int
-	Lease      time.Duration
-	Rebalance  time.Duration
-	Resend     bool // resend-refusals
-	Latest     bool // auto-offset-reset is latest
-	Endpoints  int
-	NeverHad   imsim.NeverHad
-	Repeat     imsim.Repeat
+	Partitions   int
+	Brokers      int
+	Workers      int
+	Static       bool // workers have instance ids
+	LeaveOn      bool // ... and leave the group when they stop
+	Fresh        bool // the first workers know that nothing was ever sent
+	Ordering     batcher.Ordering
+	Window       time.Duration
+	MaxBatch     int
+	MaxBody      int
+	Slots        int
+	MaxEvents    int
+	MaxBytes     int
+	Rate         int // calls a second of all workers; 0: none
+	RoomRate     int
+	Lease        time.Duration
+	Rebalance    time.Duration
+	Resend       bool // resend-refusals
+	Latest       bool // auto-offset-reset is latest
+	SmallLetters bool // the dead-letter topic takes no large records, ever
+	Endpoints    int
+	NeverHad     imsim.NeverHad
+	Repeat       imsim.Repeat
 }
 
 // Burst is messages that producers write at about the same time. A plan is cut down by bursts.

@@ -42,7 +42,8 @@ type Run struct {
 type member struct {
 	worker    *world.Worker
 	instance  string
-	displaced time.Time // when another one began under the same instance id; zero: none did
+	wall      *atomic.Int64 // by how much its wall clock is wrong
+	displaced time.Time     // when another one began under the same instance id; zero: none did
 }
 
 // seat is a worker's place: who sits in it may change.
@@ -53,6 +54,7 @@ type seat struct {
 	busy   bool          // frozen, or empty
 	wall   *atomic.Int64 // by how much the wall clock of who sits there is wrong
 	fresh  bool
+	exile  *world.Worker // to whom the main endpoint stays closed
 }
 
 type due struct {
@@ -74,6 +76,9 @@ func Play(t testing.TB, p *Plan) *Report {
 		s := r.newSeat()
 		s.fresh = p.Setting.Fresh
 		r.sit(s, false)
+	}
+	if p.Setting.SmallLetters {
+		r.limitLetters()
 	}
 	r.Sim.SetFaults(p.faults(false))
 	r.live()
@@ -183,7 +188,7 @@ func (r *Run) sit(s *seat, anew bool) {
 			r.crew[name] = m
 		}
 	}
-	r.crew[s.worker.Name] = member{worker: s.worker, instance: instance}
+	r.crew[s.worker.Name] = member{worker: s.worker, instance: instance, wall: wall}
 	r.mu.Unlock()
 	s.fresh = false
 	r.note("%s-%d: %s starts", s.name, s.turn, s.worker.Name)
@@ -218,6 +223,13 @@ func (r *Run) displaced(name string) bool {
 	defer r.mu.Unlock()
 	at := r.crew[name].displaced
 	return !at.IsZero() && time.Since(at) < r.plan.Setting.Lease+requestTimeout
+}
+
+// wall is what the worker's wall clock says.
+func (r *Run) wall(name string, at time.Time) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return at.Add(time.Duration(r.crew[name].wall.Load()))
 }
 
 func (r *Run) instance(name string) string {
@@ -317,6 +329,9 @@ func (r *Run) heal() {
 		s.worker.Kafka.Heal()
 		s.worker.API.Heal()
 		s.wall.Store(0)
+		if s.exile == s.worker {
+			s.worker.API.Refuse(s.worker.Name+":80", true)
+		}
 	}
 	r.Sim.SetFaults(r.plan.faults(true))
 	r.healthy = true

@@ -58,7 +58,11 @@ func (c *call) lists(t *turn) {
 	} else {
 		c.out = append(c.out, `{"fail":`...)
 	}
-	c.appendList(t, (*call).failEntry)
+	if t.both && !t.bare { // without success there is one list only
+		c.appendList(t, (*call).bothEntry)
+	} else {
+		c.appendList(t, (*call).failEntry)
+	}
 	c.out = append(c.out, `,"code":`...)
 	c.out = appendCode(c.out, 200, t.codeText)
 	if !t.bare || c.hides() {
@@ -140,6 +144,18 @@ func (c *call) failEntry(dst []byte, m *message) []byte {
 	dst = append(dst, m.rawID...)
 	dst = append(dst, ':')
 	dst, _ = jsontext.AppendQuote(dst, reason)
+	return append(dst, '}')
+}
+
+// bothEntry is the entry of a message in fail that may be in success, too.
+func (c *call) bothEntry(dst []byte, m *message) []byte {
+	if list, _ := m.listed(); list != InSuccess {
+		return c.failEntry(dst, m)
+	}
+	dst = append(dst, '{')
+	dst = append(dst, m.rawID...)
+	dst = append(dst, ':')
+	dst, _ = jsontext.AppendQuote(dst, ReasonRefuse)
 	return append(dst, '}')
 }
 

@@ -78,6 +78,7 @@ const (
 	DoStrings    Do = "lists-as-text" // `fail` and `success` are strings that hold an array
 	DoNoSuccess  Do = "no-success"    // `success` is left out, unless a message is in neither list
 	DoCodeString Do = "code-as-text"  // `code` is a string, also in answers of DoCode
+	DoBoth       Do = "both-lists"    // messages that are in `success` are in `fail`, too
 	DoShuffle    Do = "shuffle"       // entries are out of order, among unknown names
 	DoLeaveOut   Do = "leave-out"     // Share of the messages are in neither list; shown only if Taken; decided anew at each call
 	DoRefuse     Do = "refuse"        // Share of the messages are in `fail` with Reason, for good
@@ -148,7 +149,7 @@ func (r *Rule) salt(seed uint64) uint64 {
 // known is every Do.
 var known = []Do{
 	DoCode, DoStatus, DoPage, DoReset, DoStall, DoHalf, DoGarbage, DoEndless, DoLatency, DoSlow, DoStrings,
-	DoNoSuccess, DoCodeString, DoShuffle, DoLeaveOut, DoRefuse, DoPoison,
+	DoNoSuccess, DoCodeString, DoBoth, DoShuffle, DoLeaveOut, DoRefuse, DoPoison,
 }
 
 // Check says what can't be kept, each with the rule's position from 1.

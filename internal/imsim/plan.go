@@ -49,6 +49,7 @@ type turn struct {
 	bare     bool          // no success
 	codeText bool
 	shuffle  bool
+	both     bool // what is in success is in fail, too
 }
 
 // soon bounds the part of a wait that comes before the messages are taken. A client that has gone away
@@ -145,6 +146,8 @@ func (t *turn) add(c *call, r *armed) time.Duration {
 		t.codeText = true
 	case DoShuffle:
 		t.shuffle = true
+	case DoBoth:
+		t.both = true
 	case DoLeaveOut, DoRefuse, DoPoison:
 		t.mark(c, r)
 	default:
