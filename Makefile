@@ -3,6 +3,7 @@ GO     ?= go
 FUZZ   ?= 10s
 COUNT  ?= 6
 CHAT   ?= chat.ndjson.gz
+SEEDS  ?= 1000
 
 .DEFAULT_GOAL := help
 
@@ -19,6 +20,12 @@ test: ## run the tests
 # testing/synctest (golang/go#78156, open in Go 1.26). It finds races by order of events, not by chance.
 race: ## run the tests with the race detector, in shuffled order
 	GOMAXPROCS=1 $(GO) test -p 2 -race -shuffle=on ./...
+
+worlds: ## play SEEDS (1000) simulated worlds on all cores, from fresh seeds or FROM=seed; before them, those that once found a bug
+	$(GO) run ./cmd/worlds run --seeds $(SEEDS) --seeds-file internal/chaos/seeds.txt $(if $(FROM),--from $(FROM))
+
+mutants: ## plant each defect of internal/chaos/mutants and play worlds until one finds it; MUTANTS=names: only these
+	$(GO) run ./cmd/worlds mutants $(MUTANTS)
 
 fuzz: ## run each fuzz target for FUZZ (10s)
 	@set -e; for p in $$($(GO) list ./...); do \
@@ -48,4 +55,4 @@ demo-chat: ## the same with recorded chat (CHAT=file) and three workers
 docs: ## write the settings table into the README
 	$(GO) run ./cmd/roomrelay config --markdown=README.md
 
-.PHONY: help build test race fuzz bench fmt lint tidy demo demo-chat docs
+.PHONY: help build test race worlds mutants fuzz bench fmt lint tidy demo demo-chat docs

@@ -51,7 +51,7 @@ func start(binary string, args ...string) *exec.Cmd {
 	}
 	// A race is then the death of the world that has it, and so is known to be its own; and no process
 	// waits a second for races before it ends.
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG="+debug, "GORACE=halt_on_error=1 atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG="+debug, "GOGC=800", "GORACE=halt_on_error=1 atexit_sleep_ms=0")
 	return cmd
 }
 

@@ -93,6 +93,27 @@ func (r *Run) limitLetters() {
 	})
 }
 
+// largeMeta is more metadata than a commit may have where there is a limit: the head of ours has some 35
+// characters, so that a few runs fit.
+const largeMeta = 64
+
+// limitMeta lets the coordinator refuse commits with much metadata for good (offset.metadata.max.bytes).
+func (r *Run) limitMeta() {
+	r.Cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.OffsetCommit}, Topic: world.Topic, Err: kerr.OffsetMetadataTooLarge, Count: -1,
+		When: func(q kmsg.Request) bool {
+			for _, t := range q.(*kmsg.OffsetCommitRequest).Topics {
+				for _, p := range t.Partitions {
+					if p.Metadata != nil && len(*p.Metadata) > largeMeta {
+						return true
+					}
+				}
+			}
+			return false
+		},
+	})
+}
+
 // grow adds a partition to the topic. Rooms stay where they are; the new partition gets some of its own.
 func (r *Run) grow() {
 	have := r.Cluster.TopicInfo(world.Topic)

@@ -41,7 +41,7 @@ func drawSetting(r *rand.Rand) Setting {
 		s.Rate = 9 * (1 + r.IntN(6)) // of the API's 10 to 60
 	}
 	s.Latest = one(r, 10)
-	s.SmallLetters = one(r, 12)
+	s.SmallLetters, s.SmallMeta = one(r, 12), one(r, 12)
 	if one(r, 8) {
 		s.RoomRate = 5 + r.IntN(30)
 	}
@@ -108,6 +108,19 @@ func (p *Plan) drawCombinations(r *rand.Rand) {
 		for seat := 1; seat < p.Setting.Workers; seat++ {
 			p.Deeds = append(p.Deeds, Deed{At: at + within(r, 1500*time.Millisecond), Do: Stop, Worker: seat, For: within(r, 10*time.Second)})
 		}
+	}
+	if p.Setting.Latest && one(r, 2) { // the first commits are late, and all die before they come
+		for seat := range p.Setting.Workers {
+			p.Deeds = append(p.Deeds, Deed{Do: Late, Worker: seat, For: 8 * time.Second, Number: 28818}) // three OffsetCommits, by 8.6 s
+		}
+		p.Deeds = append(p.Deeds, Deed{At: between(r, time.Second, 4*time.Second), Do: KillAll, For: within(r, 2*time.Second), Anew: true})
+		d := &scribe{plan: p, r: r, n: 5000}
+		for range 6 {
+			p.Bursts = append(p.Bursts, d.burst(within(r, 4*time.Second), 1+r.IntN(5), p.Rooms[r.IntN(len(p.Rooms))], d.sender()))
+		}
+	}
+	if p.Setting.Static && one(r, 3) { // a twin, while the first one can't be told
+		p.Deeds = append(p.Deeds, Deed{At: within(r, p.Length), Do: Usurp, Worker: r.IntN(4), For: 8 * time.Second, Number: 2 * r.IntN(1000)})
 	}
 	// Whoever dies has calls on their way that are taken only after its end.
 	for _, d := range p.Deeds {

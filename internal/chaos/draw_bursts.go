@@ -188,8 +188,8 @@ func (p *Plan) drawLasting(r *rand.Rand) {
 	}
 	if poison := ids(r.IntN(4)); len(poison) > 0 {
 		codes := []int{414, 403, 404, 405, 413, 419, 13002, 13004}
-		distinct := p.Setting.MaxEvents > 300 && p.torrent == 0 && len(p.Rooms) >= 2*p.Setting.Partitions
-		if p.Setting.Ordering == batcher.ByRoom || !distinct {
+		distinct := p.Setting.Ordering == batcher.BySender && p.Setting.MaxEvents > 300 && p.torrent == 0 && len(p.Rooms) >= 2*p.Setting.Partitions
+		if !distinct {
 			// With 414 a worker that sees no other room, and no other lane in it, waits for ever, and must: it
 			// can't tell the message from a wrong set-up.
 			codes = codes[1:]

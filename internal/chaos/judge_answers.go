@@ -28,7 +28,7 @@ func (j *judge) ended(x imsim.Call) {
 	if d := j.run.plan.dribble(j.run.now()); d > 0 && c.class == listed {
 		c.faint, w.unclear = true, c.Ended.Add(d)
 	}
-	if c.class == listed || c.class == repeated {
+	if (c.class == listed || c.class == repeated) && !c.faint {
 		w.silence, w.odd = 0, false
 	} else {
 		w.silence, w.odd = w.silence+1, w.odd || c.class == setUp || c.Code == 414
@@ -154,7 +154,7 @@ func (j *judge) share(w *conduct, now time.Time) int {
 			break
 		}
 	}
-	return max(1, j.run.plan.Setting.Rate*held/j.run.plan.Setting.Partitions)
+	return max(1, j.run.plan.Setting.Rate*held/j.run.plan.Setting.Partitions) // partitions that were added make it less
 }
 
 // calm holds two messages that were published within one window, in peace, to I11. at is when the first was.
@@ -172,7 +172,7 @@ func (j *judge) calm(first, second Event, at time.Time) {
 	// An idle worker needs no time; the quota's pace and the room's may be in the way of the second call.
 	late := due.Add(50 * time.Millisecond)
 	if s.Rate > 0 {
-		late = late.Add(time.Second / time.Duration(max(1, s.Rate/s.Partitions)))
+		late = late.Add(time.Second / time.Duration(max(1, s.Rate/len(j.books.logs))))
 	}
 	if s.RoomRate > 0 {
 		late = late.Add(time.Second)

@@ -175,8 +175,13 @@ func (j *judge) answeredSince(worker string, room int64, since time.Time) bool {
 
 // triedAlone says that the message's last call was its own, unless its room had been given up before.
 func (j *judge) triedAlone(x *letter) bool {
-	calls := x.record.entry.calls
-	if len(calls) == 0 || len(calls[len(calls)-1].entries) == 1 || j.run.plan.unseen() {
+	var last *call
+	for _, c := range x.record.entry.calls {
+		if !c.Began.After(x.failedAt().Add(instant)) { // what came later is another owner's
+			last = c
+		}
+	}
+	if last == nil || len(last.entries) == 1 || j.run.plan.unseen() {
 		return true
 	}
 	return slices.ContainsFunc(j.letters.all, func(p *letter) bool {

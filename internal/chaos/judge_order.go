@@ -92,7 +92,7 @@ func (j *judge) roomPaced(w *conduct, c *call) {
 	}
 	w.sent = append(w.sent, batchAt{c.Room, c.Began, len(c.Messages)})
 	// A refused batch that goes one by one, and what the API wants again at once, are paced by what they were.
-	if n > s.RoomRate+s.MaxBatch {
+	if n > s.RoomRate+s.MaxBatch+1 { // one more, since the times between are rounded
 		j.blame("room-rate", "", "%s sent %d messages to room %d within a second; room-rate is %d", w.name, n, c.Room, s.RoomRate)
 	}
 }
@@ -150,8 +150,9 @@ func (j *judge) oneProbe(w *conduct, c *call) {
 func (j *judge) stopped(worker string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.run.atEase(worker) {
-		return
+	cramped := func(d Deed) bool { return d.Do == TooLarge }
+	if !j.run.atEase(worker) || j.run.plan.Setting.SmallMeta || slices.ContainsFunc(j.run.plan.Deeds, cramped) {
+		return // where the metadata has no room for all of it, some is sent again
 	}
 	g := j.ground()
 	for _, c := range j.calls {

@@ -22,6 +22,9 @@ func (r *Run) operate(d Deed) {
 			return // others are at work there
 		}
 	}
+	if r.twins() {
+		return // he would have to see that one of them is still alive
+	}
 	emptied := slices.Clone(r.seats)
 	abrupt := d.Number%2 == 0 // all die, and somebody acts at once
 	for i, s := range emptied {

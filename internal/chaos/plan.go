@@ -48,6 +48,7 @@ type Setting struct {
 	Resend       bool // resend-refusals
 	Latest       bool // auto-offset-reset is latest
 	SmallLetters bool // the dead-letter topic takes no large records, ever
+	SmallMeta    bool // commits may have little metadata only, ever
 	Endpoints    int
 	NeverHad     imsim.NeverHad
 	Repeat       imsim.Repeat

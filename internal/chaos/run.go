@@ -80,6 +80,9 @@ func Play(t testing.TB, p *Plan) *Report {
 	if p.Setting.SmallLetters {
 		r.limitLetters()
 	}
+	if p.Setting.SmallMeta {
+		r.limitMeta()
+	}
 	r.Sim.SetFaults(p.faults(false))
 	r.live()
 	r.heal()
@@ -223,6 +226,18 @@ func (r *Run) displaced(name string) bool {
 	defer r.mu.Unlock()
 	at := r.crew[name].displaced
 	return !at.IsZero() && time.Since(at) < r.plan.Setting.Lease+requestTimeout
+}
+
+// twins says that a displaced worker may be alive without knowing it.
+func (r *Run) twins() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.crew {
+		if !m.displaced.IsZero() && time.Since(m.displaced) < r.plan.Setting.Lease+2*requestTimeout {
+			return true
+		}
+	}
+	return false
 }
 
 // wall is what the worker's wall clock says.

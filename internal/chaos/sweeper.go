@@ -12,12 +12,16 @@ import (
 // sweeper does what a real coordinator does and the embedded broker leaves out: a member whose connection
 // broke while it waited in JoinGroup or SyncGroup is dropped when its session has run out. Without it the
 // others, who ask again for as long as they must, would wait for the dead one for ever, or it would keep what it
-// was assigned.
+// was assigned. And a rebalance ends with its time-out there, which JoinGroups that are sent again don't begin
+// anew: so they are held back for as long where one doesn't end.
 type sweeper struct {
 	r *Run
 
-	mu   sync.Mutex // guards seen; the broker asks for it, so nothing is asked of the broker under it
+	since time.Time // when the group began to rebalance; zero: it doesn't
+
+	mu   sync.Mutex // guards what follows; the broker asks for it, so nothing is asked of the broker under it
 	seen map[string]time.Time
+	hush time.Time // no JoinGroup reaches the broker before
 }
 
 // silence is how long a member that is alive can be quiet: its heartbeats and its JoinGroup, which waits
@@ -30,7 +34,7 @@ func newSweeper(r *Run) *sweeper {
 		r.Cluster.ControlKey(int16(key), func(q kmsg.Request) (kmsg.Response, error, bool) {
 			r.Cluster.KeepControl()
 			x.note(q)
-			return nil, nil, false
+			return nil, nil, x.held(q)
 		})
 	}
 	return x
@@ -49,12 +53,41 @@ func (x *sweeper) note(q kmsg.Request) {
 	}
 }
 
+// held says that the request must not reach the broker now.
+func (x *sweeper) held(q kmsg.Request) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, join := q.(*kmsg.JoinGroupRequest)
+	return join && time.Now().Before(x.hush)
+}
+
+// longest is how long a rebalance may take: the longest rebalance time-out, and a second.
+const longest = 11 * time.Second
+
+// wait holds JoinGroups back if the group rebalances for longer than a real one can.
+func (x *sweeper) wait(state string) {
+	switch {
+	case state != "PreparingRebalance":
+		x.since = time.Time{}
+	case x.since.IsZero():
+		x.since = time.Now()
+	case time.Since(x.since) > 2*longest:
+		x.since = time.Now()
+		x.mu.Lock()
+		x.hush = time.Now().Add(longest)
+		x.mu.Unlock()
+		x.r.note("the group rebalances for too long: nobody joins for %v", longest)
+		x.r.cover.seen("group", "a rebalance without an end, ended")
+	}
+}
+
 // sweep drops the members that are dead.
 func (x *sweeper) sweep() {
 	info := x.r.Cluster.GroupInfo(world.Group)
 	if info == nil {
 		return
 	}
+	x.wait(info.State)
 	var dead []string
 	x.mu.Lock()
 	for _, m := range info.Members {

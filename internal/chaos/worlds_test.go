@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,10 +23,11 @@ var (
 
 // Whatever happens, every promise is kept while it does, and once it is over everything is settled.
 func TestWorlds(t *testing.T) {
+	// One bubble is one thread's work, and with one the order of goroutines varies least.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	out := open(t)
 	for i := range uint64(*worlds) {
 		for range *times {
-			out(map[string]any{"seed": *seed + i, "begun": true})
 			t.Run(fmt.Sprint(*seed+i), func(t *testing.T) { play(t, *seed+i, out) })
 		}
 	}
@@ -36,6 +38,7 @@ func play(t *testing.T, seed uint64, out func(any)) {
 	if err := plan.Keep(*only); err != nil {
 		t.Fatal(err)
 	}
+	out(map[string]any{"seed": seed, "begun": true, "sizes": plan.Sizes()})
 	began := time.Now()
 	var result *chaos.Report
 	synctest.Test(t, func(t *testing.T) { result = chaos.Play(t, plan) })
