@@ -123,7 +123,22 @@ func (c *Consumer) Ready() error {
 	if err := c.member.Err(); err != nil {
 		return err
 	}
-	for _, cl := range *c.live.Load() {
+	return c.taken()
+}
+
+// taken returns nil if every partition that is assigned is read, from a position that is committed. One that
+// was lost and has come back is taken again only when the last commit of before has ended.
+func (c *Consumer) taken() error {
+	c.mu.Lock()
+	assigned := c.assigned
+	c.mu.Unlock()
+	live := *c.live.Load()
+	for _, p := range assigned {
+		if cl := live[p]; cl == nil || !cl.alive() {
+			return fmt.Errorf("partition %d is to be taken anew", p)
+		}
+	}
+	for _, cl := range live {
 		if err := cl.ready(); err != nil {
 			return err
 		}

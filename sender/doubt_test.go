@@ -216,6 +216,18 @@ func TestASenderWhoIsRefusedOneByOneIsRefusedTogetherForAWhile(t *testing.T) {
 	expect(t, "414 is about messages", len(r.says(r.course(1, "d", "e"), bad).Letters), 0)
 }
 
+// The API refused the parameters of everything since the start. Then it refuses this message for itself, and
+// there is no other room to ask in.
+func TestAWorkerWhoseOnlyRoomHasABadMessageGoesOnWhenTheAPILooksAtItsParameters(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a", "b")
+	expect(t, "letters", letters(r.says(c, bad).Letters), "")
+	r.wait(time.Minute)
+	r.says(c, gone)
+	expect(t, "gate", r.Gate(r.now).Mode, Open)
+	expect(t, "alone", letters(r.says(c, gone).Letters), "a refused-request refused")
+}
+
 func TestI7_WhatIsRememberedIsBounded(t *testing.T) {
 	r := newRig(t)
 	for i := range int64(3 * mostRooms) {

@@ -119,6 +119,7 @@ func (s *Sender) learn(now time.Time, at tick, call *Call, a *Answer, v Verdict)
 		}
 		if why := s.doubt.refused(call.Room, a); why != "" {
 			s.setup.stands(now, why)
+			s.setup.told = s.setup.told || a.Code == 414
 		}
 		if s.setup.why != "" {
 			v = SetUp

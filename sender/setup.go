@@ -10,7 +10,7 @@ import (
 // only until any call is answered 200.
 type setup struct {
 	why    string    // "": no trouble
-	told   bool      // an answer said it, rather than that everything is refused
+	told   bool      // an answer said it, or a 414 before any 200, rather than that everything is refused
 	next   time.Time // of the next probe
 	pauses pauses
 }

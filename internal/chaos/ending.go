@@ -132,12 +132,12 @@ func (r *Run) calm() {
 		r.write(first)
 		time.Sleep(s.Window * 6 / 10)
 		r.write(second)
-		time.Sleep(s.Window + 2*requestTimeout)
+		time.Sleep(s.Window + requestTimeout)
 		if r.epoch() == epoch && epoch >= 0 {
 			r.judge.calm(first.Event, second.Event, at)
 		}
-		if i == 2 {
-			break // three rooms tell as much as ten
+		if i == 1 {
+			break // two rooms tell as much as ten
 		}
 	}
 	for range 6 {

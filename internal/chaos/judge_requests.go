@@ -148,8 +148,9 @@ func (j *judge) fetching(worker string, q *kmsg.FetchRequest) {
 		}
 	}
 	most := j.run.plan.Setting.MaxEvents + len(w.fetched) // one record is always admitted
-	if j.held(w) <= most {
-		return
+	since, sound := j.run.worker(worker).Kafka.SoundSince()
+	if !sound || time.Since(since) < 2*requestTimeout || j.held(w) <= most {
+		return // one that has just heard of a loss asks once more for what it had
 	}
 	j.letters.read(j)
 	if held := j.held(w); held > most {

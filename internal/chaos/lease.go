@@ -44,7 +44,7 @@ func (j *judge) answered(x *world.Worker, f world.Frame, asked time.Time) {
 		l.well, l.calm = later(l.well, asked), later(l.calm, asked)
 	case code == 0:
 		l.well = later(l.well, asked)
-		if !l.joining && asked.After(l.joined) {
+		if !l.joining || !asked.After(l.joined) { // at one instant, nobody can tell which came first
 			l.calm = later(l.calm, asked)
 		}
 	case code == kerr.RebalanceInProgress.Code && key == kmsg.Heartbeat:
