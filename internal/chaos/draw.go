@@ -13,7 +13,7 @@ import (
 // Draw makes the plan of a seed.
 func Draw(seed uint64) *Plan {
 	r := rand.New(rand.NewPCG(seed, 0x776f726c64))
-	p := &Plan{Seed: seed, Length: 20*time.Second + within(r, 32*time.Second), Refused: map[string]bool{}}
+	p := &Plan{Seed: seed, Length: 20*time.Second + within(r, 20*time.Second), Refused: map[string]bool{}}
 	p.Setting = drawSetting(r)
 	for i := range 2 + r.IntN(9) {
 		p.Rooms = append(p.Rooms, int64(i+1))

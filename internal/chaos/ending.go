@@ -27,8 +27,11 @@ func (r *Run) settle() {
 		for _, room := range r.plan.Rooms {
 			r.write(r.extra(room, r.plan.home(room), "last"))
 		}
-		for range 20 {
+		for i := range 20 {
 			time.Sleep(500 * time.Millisecond)
+			if i%4 == 3 {
+				r.look()
+			}
 			if r.settled() {
 				r.note("settled")
 				return
@@ -38,7 +41,6 @@ func (r *Run) settle() {
 				return
 			}
 		}
-		r.look()
 	}
 }
 
@@ -140,9 +142,13 @@ func (r *Run) calm() {
 			break // two rooms tell as much as ten
 		}
 	}
-	for range 6 {
+	// A group that begins to rebalance just now may take a while.
+	for i := range int(time.Minute / commitEvery) {
 		if r.settled() {
 			return
+		}
+		if i%4 == 3 {
+			r.look()
 		}
 		time.Sleep(commitEvery)
 	}

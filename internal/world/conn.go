@@ -82,6 +82,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	case Within:
 		return (n + 1) / 2, nil
 	}
+	c.heard(p[:n])
 	return n, nil
 }
 
@@ -89,8 +90,10 @@ func (c *conn) Write(p []byte) (int, error) {
 	if err := c.hold(Out); err != nil {
 		return 0, err
 	}
-	if f, ok := frame(p); ok && c.link.tap != nil {
-		c.link.tap(f)
+	if f, ok := frame(p); ok {
+		if c.link.tap != nil {
+			c.link.tap(f)
+		}
 		c.mu.Lock()
 		c.asked, c.askedAt = Frame{Key: f.Key, version: f.version}, time.Now()
 		c.mu.Unlock()

@@ -24,8 +24,8 @@ func piped() (*Link, <-chan net.Conn) {
 	}), peers
 }
 
-// request is one whole request to Kafka.
-func request(r kmsg.Request) []byte {
+// wire is one whole request to Kafka.
+func wire(r kmsg.Request) []byte {
 	return kmsg.NewRequestFormatter(kmsg.FormatterClientID("test")).AppendRequest(nil, r, 7)
 }
 
@@ -562,8 +562,8 @@ func TestALateRequestArrivesLongAfterAndNobodyHearsOfIt(t *testing.T) {
 			}()
 			return near, nil
 		})
-		commit := request(&kmsg.OffsetCommitRequest{Version: 7, Group: "g"})
-		beat := request(&kmsg.HeartbeatRequest{Version: 4, Group: "g"})
+		commit := wire(&kmsg.OffsetCommitRequest{Version: 7, Group: "g"})
+		beat := wire(&kmsg.HeartbeatRequest{Version: 4, Group: "g"})
 		c, _ := l.Dial(t.Context(), "tcp", "broker:1")
 		l.Late(int16(kmsg.OffsetCommit), 2, 8*time.Second)
 		p := make([]byte, 16)
@@ -612,7 +612,7 @@ func TestALateRequestEndsWithTheWorld(t *testing.T) {
 		c, _ := l.Dial(t.Context(), "tcp", "broker:1")
 		<-peers
 		l.Late(int16(kmsg.Heartbeat), 1, time.Hour)
-		if _, err := c.Write(request(&kmsg.HeartbeatRequest{Version: 4})); err != nil {
+		if _, err := c.Write(wire(&kmsg.HeartbeatRequest{Version: 4})); err != nil {
 			t.Fatal(err)
 		}
 		close(world)
@@ -635,7 +635,7 @@ func TestHealingTakesEverythingBack(t *testing.T) {
 		l.Late(int16(kmsg.Heartbeat), 5, time.Hour)
 		l.Heal()
 		began := time.Now()
-		beat := request(&kmsg.HeartbeatRequest{Version: 4})
+		beat := wire(&kmsg.HeartbeatRequest{Version: 4})
 		go func() {
 			io.CopyN(io.Discard, peer, int64(len(beat)))
 			peer.Write([]byte("answered"))
@@ -691,7 +691,7 @@ func TestWhatAFaultStrikesIsTheLastThatWasFeltOfIt(t *testing.T) {
 	for name, strike := range map[string]func(*Link, net.Conn){
 		"a reset":        func(l *Link, _ net.Conn) { l.Reset() },
 		"a wound":        func(_ *Link, c net.Conn) { c.Write([]byte("lost")) },
-		"a late request": func(_ *Link, c net.Conn) { c.Write(request(&kmsg.HeartbeatRequest{Version: 4})) },
+		"a late request": func(_ *Link, c net.Conn) { c.Write(wire(&kmsg.HeartbeatRequest{Version: 4})) },
 		"a refusal": func(l *Link, _ net.Conn) {
 			l.Dial(context.Background(), "tcp", "broker:2")
 		},
@@ -731,7 +731,7 @@ func TestEachRequestIsToldOfBeforeItGoesOut(t *testing.T) {
 		peer := <-peers
 		p := make([]byte, 1<<10)
 		for _, q := range [][]byte{
-			request(&kmsg.HeartbeatRequest{Version: 4}), []byte("no request at all"), request(&kmsg.SyncGroupRequest{Version: 5}),
+			wire(&kmsg.HeartbeatRequest{Version: 4}), []byte("no request at all"), wire(&kmsg.SyncGroupRequest{Version: 5}),
 		} {
 			go c.Write(q)
 			n, err := peer.Read(p)
@@ -743,7 +743,7 @@ func TestEachRequestIsToldOfBeforeItGoesOut(t *testing.T) {
 		}
 		// One that is lost on its way went out, too: nobody can know better.
 		l.Wound(Wound{Out, Before})
-		c.Write(request(&kmsg.LeaveGroupRequest{Version: 4}))
+		c.Write(wire(&kmsg.LeaveGroupRequest{Version: 4}))
 		if want := []int16{int16(kmsg.Heartbeat), int16(kmsg.SyncGroup), int16(kmsg.LeaveGroup)}; !slices.Equal(told, want) {
 			t.Errorf("%v, want %v", told, want)
 		}
@@ -776,7 +776,7 @@ func TestEachAnswerIsToldOfOnceWithWhenItWasAskedFor(t *testing.T) {
 				peer.Write([]byte("the beginning"))
 				peer.Write([]byte(", and the rest")) // is no answer of its own
 			}()
-			if _, err := c.Write(request(x.request)); err != nil {
+			if _, err := c.Write(wire(x.request)); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {
@@ -811,7 +811,7 @@ func TestAnAnswerThatNobodyHearsIsNotToldOf(t *testing.T) {
 			}()
 			set(l)
 			c.SetDeadline(time.Now().Add(time.Second))
-			c.Write(request(&kmsg.HeartbeatRequest{Version: 4}))
+			c.Write(wire(&kmsg.HeartbeatRequest{Version: 4}))
 			c.Read(make([]byte, 1<<10))
 			if told {
 				t.Error(name)
@@ -832,7 +832,7 @@ func TestAnAnswerWithACutAfterItIsHeardAndToldOf(t *testing.T) {
 			peer.Write([]byte("an answer"))
 		}()
 		l.Wound(Wound{In, After})
-		c.Write(request(&kmsg.HeartbeatRequest{Version: 4}))
+		c.Write(wire(&kmsg.HeartbeatRequest{Version: 4}))
 		p := make([]byte, 1<<10)
 		if n, err := c.Read(p); string(p[:n]) != "an answer" || err != nil || told != "an answer" {
 			t.Errorf("%q was heard, %v, and %q told of", p[:n], err, told)
