@@ -30,10 +30,12 @@ type Course struct {
 	code    int       // ... with which code
 	status  int
 
-	setUpAt      tick   // when a set-up verdict last met it
-	contradicted int    // how often one was, by a 200 of another room's call begun after it
-	held         int    // how often it was held back for the worker's set-up
-	pauses       pauses // of messages that are left out of answers
+	accused      *event.Event // the first message of the last call that met a set-up verdict
+	accusedWith  int          // how many that call had
+	contradicted int          // how often such a verdict was, by a 200 of another room's call begun after it
+	setUpAt      tick         // when the last of them came
+	held         int          // how often it was held back for the worker's set-up
+	pauses       pauses       // of messages that are left out of answers
 }
 
 // trial is what has become of one event so far.

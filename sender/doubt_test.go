@@ -66,9 +66,15 @@ func TestAMessageWhoseTextIsEchoedStopsTheWorkerForOneProbeOnly(t *testing.T) {
 		expect(t, "gate", r.Gate(r.now).Mode, Probing)
 		r.elsewhere(2)
 	}
-	for i, want := range []string{"", "a refused-request refused", "b refused-request refused"} {
-		expect(t, "gate", r.Gate(r.now).Mode, Open)
-		expect(t, fmt.Sprint("call ", i), letters(r.says(c, echo).Letters), want)
+	expect(t, "gate", r.Gate(r.now).Mode, Open)
+	expect(t, "both", letters(r.says(c, echo).Letters), "")
+	for _, want := range []string{"a refused-request refused", "b refused-request refused"} {
+		// Each alone has to be found out anew: the other one's text is not its own.
+		for range contradictions {
+			expect(t, "letters", letters(r.says(c, echo).Letters), "")
+			r.elsewhere(2)
+		}
+		expect(t, "alone", letters(r.says(c, echo).Letters), want)
 	}
 	expect(t, "gate", r.Gate(r.now).Mode, Open)
 }
@@ -273,4 +279,19 @@ func TestAWorkerWhoseOnlyRoomHasABadMessageGoesOnOnceItsSetUpIsMended(t *testing
 	j := r.says(c, gone) // no other room is there to be answered 200
 	expect(t, "letters", letters(j.Letters), "a refused-request refused")
 	expect(t, "gate", r.Gate(r.now).Mode, Open)
+}
+
+// A batch holds one message whose text looks like a wrong set-up. Then the set-up really is wrong, while the
+// innocent ones are sent alone.
+func TestI10_WhatABatchWasRefusedForIsNotHeldAgainstEachOfItsMessages(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a", "b")
+	for range contradictions {
+		r.says(c, echo)
+		r.elsewhere(2)
+	}
+	r.says(c, echo)
+	x := r.call(c)
+	expect(t, "alone", ids(x.Events), "a/0")
+	expect(t, "letters", letters(r.Judge(r.now, c, x, r.reply(x, 302, "")).Letters), "")
 }

@@ -37,7 +37,7 @@ func (s *Sender) Judge(now time.Time, c *Course, call *Call, a Answer) Judgement
 		v = Refused
 	}
 	j := Judgement{Verdict: v, Again: now}
-	if v == SetUp && c != nil && s.cleared(c, at) {
+	if v == SetUp && c != nil && s.cleared(c, call, at) {
 		v = Refused
 	}
 	v = s.learn(now, at, call, &a, v)
@@ -71,12 +71,16 @@ func (s *Sender) Judge(now time.Time, c *Course, call *Call, a Answer) Judgement
 	return j
 }
 
-// cleared says that a set-up verdict isn't the worker's: so often in turn this course met one and another
+// cleared says that a set-up verdict isn't the worker's: so often in turn these messages met one and another
 // room's call, begun after it, was answered 200. A call that had begun before says nothing: a secret that is
 // changed while calls are on their way refuses the later ones only. And once says little: credentials may be
-// wrong, and mended, and the clock jump a minute later, all within the life of one batch.
-func (s *Sender) cleared(c *Course, at tick) bool {
-	if c.setUpAt != 0 && s.doubt.taken.elsewhere(c.room) > c.setUpAt {
+// wrong, and mended, and the clock jump a minute later, all within the life of one batch. What was said of a
+// batch isn't said of each of its messages: one of them has a text that looks so, the others are innocent.
+func (s *Sender) cleared(c *Course, call *Call, at tick) bool {
+	switch {
+	case c.accused != call.Events[0] || c.accusedWith != len(call.Events):
+		c.accused, c.accusedWith, c.contradicted = call.Events[0], len(call.Events), 0
+	case s.doubt.taken.elsewhere(c.room) > c.setUpAt:
 		c.contradicted++
 	}
 	c.setUpAt = at

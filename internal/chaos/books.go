@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"time"
+
+	"roomrelay/internal/imsim"
 )
 
 // message names a message.
@@ -123,4 +125,18 @@ func (e *entry) callers() map[string]bool {
 		all[c.worker] = true
 	}
 	return all
+}
+
+// absolvedSince says that a call which came after c was told that the API never had the message.
+func (e *entry) absolvedSince(c *call) bool {
+	for _, p := range e.calls {
+		if p.over && p.Number > c.Number && p.class == listed {
+			for i, x := range p.entries {
+				if x == e && p.Messages[i].Listed == imsim.InFail && p.Messages[i].Reason == imsim.ReasonResend {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

@@ -3,6 +3,7 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -108,6 +109,12 @@ func (r *Run) stable() (epoch int32) {
 	return -1
 }
 
+// held says that something holds a worker's sending up: a set-up trouble stands until there is something to
+// probe with.
+func (r *Run) held() bool {
+	return slices.ContainsFunc(r.seats, func(s *seat) bool { return s.worker.Relay.Stats().Hold.Cause != "" })
+}
+
 // epoch is the group's generation; -1: it is none that is at rest.
 func (r *Run) epoch() int32 {
 	if info := r.Cluster.GroupInfo(world.Group); info != nil && info.State == "Stable" {
@@ -130,12 +137,15 @@ func (r *Run) calm() {
 		if i == 0 && s.Slots > 1 {
 			r.occupy()
 		}
+		if r.held() {
+			continue
+		}
 		at := time.Now()
 		r.write(first)
 		time.Sleep(s.Window * 6 / 10)
 		r.write(second)
 		time.Sleep(s.Window + requestTimeout)
-		if r.epoch() == epoch && epoch >= 0 {
+		if r.epoch() == epoch && epoch >= 0 && !r.held() {
 			r.judge.calm(first.Event, second.Event, at)
 		}
 		if i == 1 {

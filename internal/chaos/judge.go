@@ -68,6 +68,7 @@ type standing struct {
 	trouble time.Time // since when its last call had no outcome; zero: it had one
 	changed time.Time
 	vain    int       // calls without an outcome since one had one
+	failed  time.Time // when the last of these ended
 	asked   time.Time // until when the API asked for a pause
 }
 

@@ -49,7 +49,7 @@ func (j *judge) told(c *call, i int, e *entry) {
 		e.shown++
 	}
 	switch {
-	case m.Shown, c.Taken && c.class != listed:
+	case m.Shown, c.Taken && c.class != listed && !e.absolvedSince(c):
 		e.may = true
 	case c.class == listed && m.Listed == imsim.InFail && m.Reason == imsim.ReasonResend:
 		e.may = false // it never had it, and says so
@@ -81,8 +81,8 @@ func (j *judge) stands(w *conduct, c *call) {
 		s.vain, s.asked = 0, time.Time{}
 	case c.faint:
 		s.vain = 0 // the worker may have heard something else
-	default:
-		s.vain++
+	case !c.Began.Before(s.failed): // those that were on their way together are one failure
+		s.vain, s.failed = s.vain+1, c.Ended
 	}
 	if c.Fault == retryAfterRule && !c.faint {
 		s.asked = c.Ended.Add(retryAfter)

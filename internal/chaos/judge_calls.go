@@ -228,7 +228,7 @@ func (j *judge) partOfBatch(c *call, lane laneOf, since time.Time) bool {
 // heeded. A probe asks neither.
 func (j *judge) backsOff(w *conduct, c *call) {
 	s := w.rooms[c.Room]
-	if w.silence >= 10 || w.odd {
+	if w.silence >= 10 || w.odd || !j.run.plan.sober() {
 		return
 	}
 	const many = 8 // by then the backoff is as long as it gets, less its jitter

@@ -177,11 +177,11 @@ func (j *judge) answeredSince(worker string, room int64, since time.Time) bool {
 func (j *judge) triedAlone(x *letter) bool {
 	var last *call
 	for _, c := range x.record.entry.calls {
-		if !c.Began.After(x.failedAt().Add(instant)) { // what came later is another owner's
+		if c.Began.Before(x.failedAt().Add(-instant)) { // what came later is another owner's
 			last = c
 		}
 	}
-	if last == nil || len(last.entries) == 1 || j.run.plan.unseen() {
+	if last == nil || len(last.entries) == 1 || len(x.record.entry.records) > 1 || !j.run.plan.sober() {
 		return true
 	}
 	return slices.ContainsFunc(j.letters.all, func(p *letter) bool {

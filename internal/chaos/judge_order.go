@@ -37,7 +37,7 @@ func (j *judge) nothingIsPassed(c *call) {
 // that the worker had long before.
 func (j *judge) grown(w *conduct, c *call) {
 	s := &j.run.plan.Setting
-	if len(c.Messages) >= s.MaxBatch || s.MaxBody < 64<<10 || j.run.plan.unseen() {
+	if len(c.Messages) >= s.MaxBatch || s.MaxBody < 64<<10 || !j.run.plan.sober() {
 		return
 	}
 	var last *record

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -142,4 +143,20 @@ func (p *Plan) dribble(at time.Duration) (longest time.Duration) {
 		}
 	}
 	return longest
+}
+
+// sober says that answers come at once or not at all, and that nothing befalls a worker or its links: then the
+// judge knows what a worker knows.
+func (p *Plan) sober() bool {
+	for _, x := range p.Rules {
+		if x.Do == imsim.DoSlow || x.Do == imsim.DoLatency || x.Late {
+			return false
+		}
+	}
+	for _, d := range p.Deeds {
+		if !slices.Contains([]Do{Fault, Unwritable, TooLarge, Move, Rehash, Grow}, d.Do) {
+			return false
+		}
+	}
+	return true
 }

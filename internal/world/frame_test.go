@@ -16,7 +16,7 @@ func TestAFrameIsTheRequestThatWasSent(t *testing.T) {
 	commit := kmsg.NewPtrOffsetCommitRequest()
 	commit.Version, commit.Group, commit.MemberID, commit.Generation = 7, "roomrelay", "m-1", 3
 	commit.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "chat", Partitions: []kmsg.OffsetCommitRequestTopicPartition{
-		{Partition: 2, Offset: 40, LeaderEpoch: -1, Metadata: kmsg.StringPtr("roomrelay/1:40:50::")},
+		{Partition: 2, Offset: 40, LeaderEpoch: -1, Metadata: new("roomrelay/1:40:50::")},
 		{Partition: 3, Offset: 41, LeaderEpoch: -1},
 	}}}
 	flexible := *commit // its header has tags, and its texts other lengths
@@ -99,7 +99,7 @@ func TestTheCodeOfAnAnswerIsWhatTheBrokerSaid(t *testing.T) {
 		for _, answer := range []kmsg.Response{
 			&kmsg.HeartbeatResponse{Version: 4, ThrottleMillis: 70_000, ErrorCode: code},
 			&kmsg.HeartbeatResponse{Version: 3, ThrottleMillis: 70_000, ErrorCode: code}, // without tags
-			&kmsg.SyncGroupResponse{Version: 5, ThrottleMillis: 70_000, ErrorCode: code, ProtocolType: kmsg.StringPtr("consumer"), MemberAssignment: []byte("what follows is no matter")},
+			&kmsg.SyncGroupResponse{Version: 5, ThrottleMillis: 70_000, ErrorCode: code, ProtocolType: new("consumer"), MemberAssignment: []byte("what follows is no matter")},
 			&kmsg.SyncGroupResponse{Version: 3, ThrottleMillis: 70_000, ErrorCode: code},
 		} {
 			p := []byte{0, 0, 0, 0, 0, 0, 0, 7} // size and correlation id

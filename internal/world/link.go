@@ -52,6 +52,7 @@ type Link struct {
 	refused map[string]bool    // addresses that refuse connections
 	late    map[int16]lateness // by key of the request
 	shaky   time.Time          // until when nothing goes out
+	held    time.Time          // when something was last held up on its way out
 	touched time.Time          // when a fault was last felt or set
 	conns   map[*conn]struct{}
 }
@@ -232,6 +233,7 @@ func (l *Link) pass(w Way, done, closed <-chan struct{}) error {
 		thaw, cut := l.thaw[w], l.cut || w == Out && time.Now().Before(l.shaky)
 		if thaw != nil {
 			l.touch()
+			l.held = time.Now()
 		}
 		l.mu.Unlock()
 		if cut {
@@ -250,6 +252,9 @@ func (l *Link) pass(w Way, done, closed <-chan struct{}) error {
 func (l *Link) linger(w Way, done, closed <-chan struct{}) error {
 	l.mu.Lock()
 	d := l.delay[w]
+	if l.delay != [2]time.Duration{} {
+		l.held = time.Now()
+	}
 	l.mu.Unlock()
 	if d == 0 {
 		return nil
@@ -286,6 +291,12 @@ func (l *Link) delayed(key int16) (time.Duration, bool) {
 		l.late[key] = x
 	} else {
 		delete(l.late, key)
+	}
+	// Whoever has waited for the way to its coordinator has begun long ago: it counts from then for how long
+	// what it asks may still be done, which is twice its patience of 5 s.
+	const patience = 4900 * time.Millisecond
+	if time.Since(l.held) < 6*time.Second {
+		return min(x.by, patience), true
 	}
 	return x.by, true
 }

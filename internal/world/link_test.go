@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -541,11 +542,10 @@ func TestALateRequestArrivesLongAfterAndNobodyHearsOfIt(t *testing.T) {
 		}
 		began := time.Now()
 		arrivals := make(chan arrival, 16)
-		dials := 0
+		var dials atomic.Int32
 		l := newLink(func(_ context.Context, network, addr string) (net.Conn, error) {
-			dials++
 			name := addr
-			if dials > 1 {
+			if dials.Add(1) > 1 {
 				name = "again " + network + " " + addr
 			}
 			near, far := net.Pipe()
@@ -586,10 +586,9 @@ func TestALateRequestArrivesLongAfterAndNobodyHearsOfIt(t *testing.T) {
 		}
 		l.Cut() // who has sent it may be dead by then
 		<-time.After(time.Minute)
-		close(arrivals)
 		var got []arrival
-		for a := range arrivals {
-			got = append(got, a)
+		for len(arrivals) > 0 {
+			got = append(got, <-arrivals)
 		}
 		want := []arrival{
 			{"broker:1", string(beat), 0},
@@ -599,7 +598,7 @@ func TestALateRequestArrivesLongAfterAndNobodyHearsOfIt(t *testing.T) {
 			{"again tcp broker:1", string(commit), 9 * time.Second},
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%v\nwant %v", got, want)
+			t.Errorf("%#v\nwant %#v", got, want)
 		}
 	})
 }
