@@ -133,11 +133,14 @@ const replayOf = 0
 
 // marks are the headers of a letter that is replayed for the first time.
 func (d *scribe) marks() (all []kafka.Header) {
-	for name, value := range map[string]string{
-		"__dlq.errors.topic": world.Topic, "__dlq.errors.group": world.Group, "roomrelay.replays": "1",
-		"roomrelay.first-partition": "63", "roomrelay.first-offset": strconv.Itoa(replayOf),
+	for _, h := range [][2]string{
+		{"__dlq.errors.topic", world.Topic},
+		{"__dlq.errors.group", world.Group},
+		{"roomrelay.replays", "1"},
+		{"roomrelay.first-partition", "63"},
+		{"roomrelay.first-offset", strconv.Itoa(replayOf)},
 	} {
-		all = append(all, kafka.Header{Key: name, Value: []byte(value)})
+		all = append(all, kafka.Header{Key: h[0], Value: []byte(h[1])})
 	}
 	return all
 }

@@ -21,6 +21,11 @@ func (p *Plan) drawRules(r *rand.Rand) {
 		x.Rooms, x.Chance, x.Until = p.someRooms(r), 0, x.From+giveUpAfter+within(r, 25*time.Second)
 		p.Rules = append(p.Rules, x)
 	}
+	for i := range p.Rules {
+		if x := &p.Rules[i]; x.Do == imsim.DoEndless && x.Chance == 0 { // 4 MiB at each call would only cost time
+			x.Do = imsim.DoGarbage
+		}
+	}
 	if slices.ContainsFunc(p.Rules, late) { // together they could be later than any rule of a worker can reach
 		p.Rules = slices.DeleteFunc(p.Rules, func(x imsim.Rule) bool { return x.Do == imsim.DoLatency })
 	}

@@ -52,7 +52,7 @@ type Link struct {
 	refused map[string]bool    // addresses that refuse connections
 	late    map[int16]lateness // by key of the request
 	shaky   time.Time          // until when nothing goes out
-	held    time.Time          // when something was last held up on its way out
+	held    time.Time          // when something was last held up or slowed down
 	touched time.Time          // when a fault was last felt or set
 	conns   map[*conn]struct{}
 }
