@@ -107,11 +107,25 @@ func (j *judge) both(e *entry) {
 		return
 	}
 	for _, x := range j.letters.all {
-		// A worker that was dropped and joined again is another owner.
-		if x.record != nil && x.record.entry == e && x.outcome() != deadletter.OutcomeUnknown && len(e.callers()) < 2 && !j.rejoined(e) {
+		if x.record != nil && x.record.entry == e && x.outcome() != deadletter.OutcomeUnknown && len(e.callers()) < 2 && !j.takenAgain(e, x) {
 			j.blame("I4", e.id, "delivered by the one worker that also made it a letter: %v", x.headers)
 		}
 	}
+}
+
+// takenAgain says that the worker took the partition anew after it had made the letter, and so is another owner:
+// it sent the message with resendFlag 1, in doubt.
+func (j *judge) takenAgain(e *entry, x *letter) bool {
+	for _, c := range e.calls {
+		if c.Began.After(x.failedAt()) {
+			for i, y := range c.entries {
+				if y == e {
+					return c.Messages[i].Flag == 1
+				}
+			}
+		}
+	}
+	return j.rejoined(e)
 }
 
 // has says that a fault of the plan answers with a code, or with its HTTP status.

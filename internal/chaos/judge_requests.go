@@ -152,6 +152,12 @@ func (j *judge) fetching(worker string, q *kmsg.FetchRequest) {
 	if !sound || time.Since(since) < 2*requestTimeout || j.held(w) <= most {
 		return // one that has just heard of a loss asks once more for what it had
 	}
+	g := j.ground()
+	for p := range w.fetched {
+		if j.members[g.owner[p]] != worker {
+			delete(w.fetched, p) // it was given up meanwhile
+		}
+	}
 	j.letters.read(j)
 	if held := j.held(w); held > most {
 		j.blame("I7", "", "%s has fetched %d events that have no outcome; its bound is %d", worker, held, j.run.plan.Setting.MaxEvents)
