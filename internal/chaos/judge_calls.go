@@ -145,7 +145,7 @@ func (j *judge) roomIsFree(w *conduct, c *call) {
 	}
 	j.backsOff(w, c)
 	tenth := max(1, j.run.plan.Setting.Slots/10)
-	if w.silence >= 10 || w.odd {
+	if w.silence >= 10 || w.odd || j.run.mayProbe(c.worker) {
 		tenth++ // a probe, to which the tenth doesn't apply
 	}
 	if all > tenth {

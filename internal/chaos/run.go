@@ -212,6 +212,13 @@ func (r *Run) hears(worker string) bool {
 	return sound && time.Since(since) > 2*requestTimeout
 }
 
+// mayProbe says that attempts of the worker may have ended on their way lately, where nobody sees them: what it
+// sends may be a probe.
+func (r *Run) mayProbe(worker string) bool {
+	since, sound := r.worker(worker).API.SoundSince()
+	return !sound || !since.IsZero() && time.Since(since) < 30*time.Second
+}
+
 // worker finds a worker by its name; instance is its instance id.
 func (r *Run) worker(name string) *world.Worker {
 	r.mu.Lock()
