@@ -117,7 +117,7 @@ func (j *judge) both(e *entry) {
 // it sent the message with resendFlag 1, in doubt.
 func (j *judge) takenAgain(e *entry, x *letter) bool {
 	for _, c := range e.calls {
-		if c.Began.After(x.failedAt()) {
+		if c.Began.After(x.failedAt().Add(instant)) { // it is told to the millisecond
 			for i, y := range c.entries {
 				if y == e {
 					return c.Messages[i].Flag == 1

@@ -144,9 +144,10 @@ func (j *judge) hold(w *conduct, g *ground) {
 }
 
 // share is how many calls a second the worker may make: by the most partitions that it had while the second
-// lasted, or still gave up then.
+// lasted, or still gave up then. That takes as long as a rebalance may, and two unanswered commits; nobody else
+// has a part in their share meanwhile.
 func (j *judge) share(w *conduct, now time.Time) int {
-	since := now.Add(-time.Second - j.run.plan.Setting.Rebalance)
+	since := now.Add(-time.Second - j.run.plan.Setting.Rebalance - 15*time.Second)
 	held := 1
 	for _, h := range slices.Backward(w.held) {
 		held = max(held, h.n)

@@ -25,6 +25,7 @@ type Plan struct {
 	Deeds   []Deed          // by time
 
 	torrent time.Duration // when it begins; 0: there is none
+	flood   bool
 }
 
 // Setting is how everything is set up.
