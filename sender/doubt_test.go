@@ -295,3 +295,22 @@ func TestI10_WhatABatchWasRefusedForIsNotHeldAgainstEachOfItsMessages(t *testing
 	expect(t, "alone", ids(x.Events), "a/0")
 	expect(t, "letters", letters(r.Judge(r.now, c, x, r.reply(x, 302, "")).Letters), "")
 }
+
+// Ten messages of a lane wait behind one whose text looks like a wrong set-up: not for minutes, while others are
+// answered all the time.
+func TestAMessageWhoseTextIsEchoedIsFoundOutSoon(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a", "b")
+	begun := r.now
+	for range 20 {
+		j := r.says(c, echo)
+		r.elsewhere(2)
+		if len(j.Letters) > 0 {
+			break
+		}
+		r.now = latest(r.now, j.Again)
+	}
+	if took := r.now.Sub(begun); len(c.Events()) != 1 || took > 10*time.Second {
+		t.Errorf("%d left after %v, want the first found out within 10 s", len(c.Events()), took)
+	}
+}

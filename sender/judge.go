@@ -79,9 +79,10 @@ func (s *Sender) Judge(now time.Time, c *Course, call *Call, a Answer) Judgement
 func (s *Sender) cleared(c *Course, call *Call, at tick) bool {
 	switch {
 	case c.accused != call.Events[0] || c.accusedWith != len(call.Events):
-		c.accused, c.accusedWith, c.contradicted = call.Events[0], len(call.Events), 0
+		c.accused, c.accusedWith, c.contradicted, c.held = call.Events[0], len(call.Events), 0, 0
 	case s.doubt.taken.elsewhere(c.room) > c.setUpAt:
 		c.contradicted++
+		c.held = min(c.held, 1) // it is about to be cleared: no reason to wait longer and longer
 	}
 	c.setUpAt = at
 	return c.contradicted >= contradictions
