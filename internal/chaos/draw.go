@@ -120,7 +120,11 @@ func (p *Plan) drawCombinations(r *rand.Rand) {
 		}
 	}
 	if p.Setting.Static && one(r, 3) { // a twin, while the first one can't be told
-		p.Deeds = append(p.Deeds, Deed{At: within(r, p.Length), Do: Usurp, Worker: r.IntN(4), For: 8 * time.Second, Number: 2 * r.IntN(1000)})
+		d := Deed{At: within(r, p.Length), Do: Usurp, Worker: r.IntN(4), For: 8 * time.Second, Number: 2 * r.IntN(1000)}
+		p.Deeds = append(p.Deeds, d)
+		if one(r, 2) { // the twin dies at once, and a third takes over from it
+			p.Deeds = append(p.Deeds, Deed{At: d.At + between(r, 200*time.Millisecond, time.Second), Do: Kill, Worker: d.Worker, For: 6 * time.Second})
+		}
 	}
 	// Whoever dies has calls on their way that are taken only after its end.
 	for _, d := range p.Deeds {

@@ -19,6 +19,9 @@ func (p *Plan) drawRules(r *rand.Rand) {
 	if one(r, 4) { // a room that fails for longer than give-up-after while others are answered
 		x := p.trouble(r)
 		x.Rooms, x.Chance, x.Until = p.someRooms(r), 0, x.From+giveUpAfter+within(r, 25*time.Second)
+		if one(r, 3) { // nearly always, and nothing of it is taken
+			x.Chance, x.Taken, p.Setting.NeverHad = 0.85, false, imsim.NeverHadRefuse
+		}
 		p.Rules = append(p.Rules, x)
 	}
 	for i := range p.Rules {

@@ -221,8 +221,14 @@ func (j *judge) vain(worker string, e *entry) bool {
 func (j *judge) vainCalls(worker string, e *entry) (tries []*call) {
 	lane := e.records[0].lane(j.run.plan.Setting.Ordering == batcher.ByRoom)
 	for _, c := range j.calls {
-		if c.worker == worker && c.over && slices.Contains(c.lanes, lane) && !c.Began.Before(e.records[0].at) && slices.ContainsFunc(c.entries, c.silent) {
+		if c.worker != worker || !c.over || !slices.Contains(c.lanes, lane) || c.Began.Before(e.records[0].at) {
+			continue
+		}
+		switch {
+		case slices.ContainsFunc(c.entries, c.silent):
 			tries = append(tries, c)
+		case c.class == listed:
+			tries = nil // the API has just looked at the batch
 		}
 	}
 	return tries
