@@ -203,6 +203,7 @@ func (p *Plan) drawLasting(r *rand.Rand) {
 			// It may echo what a user wrote. Who has another room, and sees it behind this one's backlog, can
 			// tell it from a wrong set-up.
 			x.Code, x.Desc = 414, "check checksum error"
+			p.looksAlike = one(r, 2)
 		}
 		p.Lasting = append(p.Lasting, x)
 		p.refuse(poison)

@@ -16,6 +16,16 @@ func (p *Plan) drawRules(r *rand.Rand) {
 	if one(r, 4) { // an outage of everything, before what holds for some
 		p.Rules = slices.Insert(p.Rules, 0, p.outage(r))
 	}
+	if one(r, 12) { // two wrong set-ups, one soon after the other
+		first := setUpWithin(within(r, p.Length/2), between(r, 6*time.Second, 14*time.Second))
+		second := setUpWithin(first.Until+between(r, 500*time.Millisecond, 2*time.Second), 12*time.Second)
+		p.Rules = slices.Insert(p.Rules, 0, first, second)
+	}
+	if p.looksAlike { // a message looks like a wrong set-up, and now and then there is one
+		for at := within(r, 4*time.Second); at < p.Length; at += between(r, 2*time.Second, 4*time.Second) {
+			p.Rules = slices.Insert(p.Rules, 0, setUpWithin(at, between(r, 500*time.Millisecond, 1500*time.Millisecond)))
+		}
+	}
 	if one(r, 4) { // a room that fails for longer than give-up-after while others are answered
 		x := p.trouble(r)
 		x.Rooms, x.Chance, x.Until = p.someRooms(r), 0, x.From+giveUpAfter+within(r, 25*time.Second)
@@ -32,6 +42,11 @@ func (p *Plan) drawRules(r *rand.Rand) {
 	if slices.ContainsFunc(p.Rules, late) { // together they could be later than any rule of a worker can reach
 		p.Rules = slices.DeleteFunc(p.Rules, func(x imsim.Rule) bool { return x.Do == imsim.DoLatency })
 	}
+}
+
+// setUpWithin is credentials that are wrong for a time.
+func setUpWithin(from, length time.Duration) imsim.Rule {
+	return imsim.Rule{Name: setUpRule, Do: imsim.DoCode, Code: 414, Desc: "check checksum error", From: from, Until: from + length}
 }
 
 // late says that a rule lets the API take what it was sent late.

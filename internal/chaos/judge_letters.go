@@ -35,7 +35,7 @@ func (j *judge) weigh(x *letter) {
 		if r.entry != nil && !j.triedAlone(x) {
 			j.blame("I10", id, "given up without a last call of its own, as the first of its room: %v", x.headers)
 		}
-		if r.entry == nil || !j.hopeless(r) {
+		if r.entry == nil || !j.hopeless(x) {
 			j.blame("I10", id, "given up, though it was not tried in vain for long enough while other rooms were answered: %v", x.headers)
 		}
 	default:
@@ -141,9 +141,10 @@ func (j *judge) condemned(c *call) bool {
 
 // hopeless says that giving up was right: the message, or one of its room since whose giving up nobody of
 // the room was answered, was tried in vain five times over give-up-after while other rooms were answered.
-func (j *judge) hopeless(r *record) bool {
+func (j *judge) hopeless(l *letter) bool {
+	r := l.record
 	for _, w := range j.workers {
-		if j.vain(w.name, r.entry) {
+		if j.vain(w.name, r.entry, l.failedAt()) {
 			return true
 		}
 	}
@@ -153,7 +154,7 @@ func (j *judge) hopeless(r *record) bool {
 	for _, x := range j.letters.all {
 		if x.record != nil && x.record != r && x.reason() == sender.ReasonGivenUp && x.record.event.Room == r.event.Room && x.record.entry != nil {
 			for _, w := range j.workers {
-				if j.vain(w.name, x.record.entry) && !j.answeredSince(w.name, r.event.Room, x.failedAt()) {
+				if j.vain(w.name, x.record.entry, x.failedAt()) && !j.answeredSince(w.name, r.event.Room, x.failedAt()) {
 					return true
 				}
 			}
@@ -191,8 +192,8 @@ func (j *judge) triedAlone(x *letter) bool {
 
 // vain says that a worker tried a message in vain for long enough. Attempts that never reached the API
 // can't be seen here; where the link had wounds, fewer do.
-func (j *judge) vain(worker string, e *entry) bool {
-	tries := j.vainCalls(worker, e)
+func (j *judge) vain(worker string, e *entry, until time.Time) bool {
+	tries := j.vainCalls(worker, e, until)
 	if j.run.plan.unseen() {
 		return len(tries) > 0
 	}
@@ -202,11 +203,11 @@ func (j *judge) vain(worker string, e *entry) bool {
 	counted := 0
 	var first, last time.Time
 	for i, c := range tries {
-		until := time.Now()
+		next := until.Add(instant)
 		if i+1 < len(tries) {
-			until = tries[i+1].Began
+			next = tries[i+1].Began
 		}
-		if j.elsewhere(c, until) {
+		if j.elsewhere(c, next) {
 			if counted++; counted == 1 {
 				first = c.Began
 			}
@@ -218,10 +219,10 @@ func (j *judge) vain(worker string, e *entry) bool {
 
 // vainCalls are the calls of a message's lane since it was published that ended without a verdict: a batch is
 // given up as a whole, and a lane has one batch at a time.
-func (j *judge) vainCalls(worker string, e *entry) (tries []*call) {
+func (j *judge) vainCalls(worker string, e *entry, until time.Time) (tries []*call) {
 	lane := e.records[0].lane(j.run.plan.Setting.Ordering == batcher.ByRoom)
 	for _, c := range j.calls {
-		if c.worker != worker || !c.over || !slices.Contains(c.lanes, lane) || c.Began.Before(e.records[0].at) {
+		if c.worker != worker || !c.over || !slices.Contains(c.lanes, lane) || c.Began.Before(e.records[0].at) || c.Began.After(until) {
 			continue
 		}
 		switch {

@@ -26,6 +26,8 @@ type Plan struct {
 
 	torrent time.Duration // when it begins; 0: there is none
 	flood   bool
+	// looksAlike: a message is refused for good as if the worker were set up wrongly.
+	looksAlike bool
 }
 
 // Setting is how everything is set up.
