@@ -21,10 +21,8 @@ func (p *Plan) drawRules(r *rand.Rand) {
 		second := setUpWithin(first.Until+between(r, 500*time.Millisecond, 2*time.Second), 12*time.Second)
 		p.Rules = slices.Insert(p.Rules, 0, first, second)
 	}
-	if p.looksAlike { // a message looks like a wrong set-up, and now and then there is one
-		for at := within(r, 4*time.Second); at < p.Length; at += between(r, 2*time.Second, 4*time.Second) {
-			p.Rules = slices.Insert(p.Rules, 0, setUpWithin(at, between(r, 500*time.Millisecond, 1500*time.Millisecond)))
-		}
+	if p.looksAlike { // a message looks like a wrong set-up, and once there is one
+		p.Rules = slices.Insert(p.Rules, 0, setUpWithin(within(r, p.Length), between(r, time.Second, 4*time.Second)))
 	}
 	if one(r, 4) { // a room that fails for longer than give-up-after while others are answered
 		x := p.trouble(r)
