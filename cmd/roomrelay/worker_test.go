@@ -132,7 +132,7 @@ func TestEverySettingReachesItsStage(t *testing.T) {
 	cfg := relayConfig(s, &kafka.Transport{}, nil, zerolog.New(io.Discard))
 	// Set by the wiring, or for tests.
 	mayBeZero := map[string]bool{
-		"Consumer.Notify": true, "Consumer.Wall": true, "Sender.Dial": true, "DeadLetter.Owned": true, "DeadLetter.Written": true, "Meter": true,
+		"Consumer.Notify": true, "Consumer.Wall": true, "Sender.Dial": true, "Sender.Wall": true, "Sender.Remember": true, "DeadLetter.Owned": true, "DeadLetter.Written": true, "Meter": true,
 	}
 	v := reflect.ValueOf(cfg)
 	for i := range v.NumField() {
