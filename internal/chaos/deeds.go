@@ -124,7 +124,7 @@ func (r *Run) befall(s *seat, d Deed) {
 		x.API.Freeze()
 		r.after(over, func() { s.busy = false; x.Kafka.Heal(); x.API.Heal(); r.note("%s thaws", x.Name) })
 	case Lag:
-		x.Kafka.Slow(0, between2(d.Number, 500*time.Millisecond, 1900*time.Millisecond))
+		x.Kafka.Slow(0, spread(d.Number, 500*time.Millisecond, 1900*time.Millisecond))
 		r.after(r.now()+8*time.Second, func() { x.Kafka.Freeze() })
 		r.after(r.now()+18*time.Second, func() { x.Kafka.Heal() })
 	default:
@@ -161,7 +161,7 @@ func (r *Run) hurt(x *world.Worker, d Deed) *world.Link {
 	case Deaf:
 		x.Kafka.FreezeWay(world.In)
 	case Slow:
-		x.Kafka.Slow(between2(d.Number, 0, 300*time.Millisecond), between2(d.Number/7, 0, 300*time.Millisecond))
+		x.Kafka.Slow(spread(d.Number, 0, 300*time.Millisecond), spread(d.Number/7, 0, 300*time.Millisecond))
 	case Wounds:
 		x.Kafka.Wound(wounds(d.Number)...)
 	case Late:
@@ -169,7 +169,7 @@ func (r *Run) hurt(x *world.Worker, d Deed) *world.Link {
 		if key != 8 && d.Number/64%2 == 0 {
 			n = 100 // all, until it is over
 		}
-		x.Kafka.Late(key, n, between2(d.Number/32, time.Second, 9500*time.Millisecond))
+		x.Kafka.Late(key, n, spread(d.Number/32, time.Second, 9500*time.Millisecond))
 		r.note("late: %s", kmsg.NameForKey(key))
 	case CutAPI:
 		x.API.Freeze()
@@ -178,7 +178,7 @@ func (r *Run) hurt(x *world.Worker, d Deed) *world.Link {
 		x.API.FreezeWay(world.In)
 		return x.API
 	case SlowAPI:
-		x.API.Slow(between2(d.Number, 0, slowest), between2(d.Number/7, 0, 200*time.Millisecond))
+		x.API.Slow(spread(d.Number, 0, slowest), spread(d.Number/7, 0, 200*time.Millisecond))
 		return x.API
 	case WoundsAPI:
 		x.API.Wound(wounds(d.Number)...)
@@ -205,7 +205,7 @@ func wounds(n int) (all []world.Wound) {
 	return all
 }
 
-// between2 picks from a range by a number.
-func between2(n int, least, most time.Duration) time.Duration {
+// spread picks from a range by a number.
+func spread(n int, least, most time.Duration) time.Duration {
 	return least + (most-least)*time.Duration(n%1000)/1000
 }

@@ -348,7 +348,7 @@ func TestEveryWoundCanBeDrawn(t *testing.T) {
 func TestANumberPicksFromTheWholeOfARange(t *testing.T) {
 	least, most := time.Hour, time.Duration(0)
 	for n := range 1 << 16 {
-		d := between2(n, time.Second, 3*time.Second)
+		d := spread(n, time.Second, 3*time.Second)
 		least, most = min(least, d), max(most, d)
 	}
 	if least != time.Second || most >= 3*time.Second || most < 2990*time.Millisecond {

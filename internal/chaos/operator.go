@@ -41,7 +41,7 @@ func (r *Run) operate(d Deed) {
 	}
 	wait := drainTimeout + sessionTimeout + time.Second
 	if abrupt {
-		wait = between2(d.Number, 0, time.Second)
+		wait = spread(d.Number, 0, time.Second)
 	}
 	r.after(r.now()+wait, func() {
 		beyond := r.resetOffsets(d.Number)
