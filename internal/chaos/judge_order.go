@@ -145,13 +145,13 @@ func (j *judge) oneProbe(w *conduct, c *call) {
 	}
 }
 
-// stopped holds a stop that was told to be clean to I1: everything that the worker heard a verdict on stands
-// in a commit.
+// stopped holds a stop that was told to be clean, in peace, to I1: everything that the worker heard a verdict
+// on stands in a commit.
 func (j *judge) stopped(worker string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	cramped := func(d Deed) bool { return d.Do == TooLarge }
-	if !j.run.atEase(worker) || j.run.plan.Setting.SmallMeta || slices.ContainsFunc(j.run.plan.Deeds, cramped) {
+	if j.run.plan.Setting.SmallMeta || slices.ContainsFunc(j.run.plan.Deeds, cramped) {
 		return // where the metadata has no room for all of it, some is sent again
 	}
 	g := j.ground()

@@ -262,7 +262,7 @@ func (r *Run) instance(name string) string {
 
 // stop holds a worker to I8.
 func (r *Run) stop(x *world.Worker) {
-	begun := time.Now()
+	begun, calm := time.Now(), r.atEase(x.Name) // its links are cut when it has ended
 	err := x.Stop()
 	if took := time.Since(begun); took > drainTimeout+100*time.Millisecond {
 		r.judge.violate("I8", "the stop of %s took %v", "", x.Name, took)
@@ -270,7 +270,9 @@ func (r *Run) stop(x *world.Worker) {
 	switch {
 	case err == nil:
 		r.cover.seen("end", "clean")
-		r.judge.stopped(x.Name)
+		if calm && r.now() > time.Duration(r.uneasy.Load()) {
+			r.judge.stopped(x.Name)
+		}
 	case strings.Contains(err.Error(), "drain time-out"):
 		r.cover.seen("end", "cut by the drain time-out")
 	case !r.endedWell(err):
