@@ -101,7 +101,8 @@ func (j *judge) content(x *letter) {
 	}
 }
 
-// refusedFor says that the API did refuse the message, in a way that makes it a letter.
+// refusedFor says that the API did refuse the message, in a way that makes it a letter. That it is to be resent
+// never does here: the API forgets, and what it never had is sent once more.
 func (j *judge) refusedFor(e *entry, reason string) bool {
 	for _, c := range e.calls {
 		for i, x := range c.entries {
@@ -111,10 +112,6 @@ func (j *judge) refusedFor(e *entry, reason string) bool {
 			switch reason {
 			case sender.ReasonRefusedMessage:
 				if c.class == listed && c.Messages[i].Reason == imsim.ReasonRefuse {
-					return true
-				}
-			case sender.ReasonResendRequired:
-				if c.class == listed && c.Messages[i].Reason == imsim.ReasonResend {
 					return true
 				}
 			case sender.ReasonRefusedRequest:
