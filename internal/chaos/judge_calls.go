@@ -138,6 +138,9 @@ func (j *judge) roomIsFree(w *conduct, c *call) {
 		if p.worker != c.worker || !p.trouble || !in(p.Room) || c.Began.Sub(p.Began) >= requestTimeout-j.run.slack() {
 			continue
 		}
+		if c.Began.Sub(p.Began) < instant {
+			continue // what the worker heard at this instant, and in which order, can't be told
+		}
 		all++
 		if p.Room == c.Room {
 			j.blame("I9", c.Messages[0].MsgID, "room %d is in trouble since %.3fs, and %s has calls %d and %d in it at once", c.Room, j.at(w.rooms[c.Room].trouble), c.worker, p.Number, c.Number)
