@@ -101,7 +101,7 @@ func (j *judge) roomPaced(w *conduct, c *call) {
 func (j *judge) doubts(w *conduct, c *call) {
 	if c.faint || c.Ended.Before(w.unclear) {
 		w.refused, w.surplus, w.mute, w.stopped = nil, 0, nil, time.Time{} // what the worker made of it can't be seen
-		w.welcome = w.welcome || c.class == listed
+		w.welcome = w.welcome || c.class == listed || c.class == repeated
 		return
 	}
 	if c.class == refused {
