@@ -25,7 +25,7 @@ func (j *judge) ended(x imsim.Call) {
 	}
 	w := j.conduct(c.worker)
 	c.faint = c.Ended.Sub(c.Began) >= requestTimeout-100*time.Millisecond || !j.run.hears(c.worker)
-	if d := j.run.plan.dribble(j.run.now()); d > 0 && c.class == listed {
+	if d := j.run.plan.dribble(j.run.now()); d > 0 && c.Status != 0 { // every answer that is written may come in pieces
 		c.faint, w.unclear = true, c.Ended.Add(d)
 	}
 	if (c.class == listed || c.class == repeated) && !c.faint {

@@ -155,9 +155,10 @@ func (j *judge) stopped(worker string) {
 		return // where the metadata has no room for all of it, some is sent again
 	}
 	g := j.ground()
+	lapsed := j.conduct(worker).lease.lapsed
 	for _, c := range j.calls {
-		if c.worker != worker || c.faint || c.class != listed {
-			continue
+		if c.worker != worker || c.faint || c.class != listed || !c.Ended.After(lapsed) {
+			continue // with its lease it may have lost the partition, and what it knew of it, to someone else or to itself
 		}
 		for i, e := range c.entries {
 			if e == nil || len(e.records) > 1 || c.Messages[i].Listed != imsim.InSuccess {
