@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"roomrelay/batcher"
 	"roomrelay/internal/imsim"
 	"roomrelay/internal/world"
 )
@@ -84,6 +85,27 @@ func (r *Run) extra(room int64, partition int, kind string) Write {
 	return Write{Partition: partition, Key: strconv.FormatInt(room, 10), Value: value, Event: e}
 }
 
+// together holds the workers to the end of I9: a room's trouble is over when it is answered, and then its lanes
+// don't wait for one another.
+func (r *Run) together(epoch int32) {
+	s := &r.plan.Setting
+	if s.Ordering == batcher.ByRoom || s.Slots == 1 || s.Rate > 0 || s.RoomRate > 0 || r.held() {
+		return
+	}
+	room := r.plan.Rooms[0]
+	f := r.plan.faults(true)
+	f.Rules = append(f.Rules, imsim.Rule{Do: imsim.DoLatency, Rooms: []int64{room}, Latency: imsim.Latency{Fixed: requestTimeout / 2}})
+	r.Sim.SetFaults(f)
+	first, second := r.extra(room, r.plan.home(room), "left"), r.extra(room, r.plan.home(room), "right")
+	at := time.Now()
+	r.write(first)
+	r.write(second)
+	time.Sleep(s.Window + 2*requestTimeout)
+	if r.epoch() == epoch && epoch >= 0 && !r.held() {
+		r.judge.together(first.Event, second.Event, at)
+	}
+}
+
 // occupy lets a call of another room be on its way while the next messages come: no lane waits for another's
 // answer.
 func (r *Run) occupy() {
@@ -152,6 +174,7 @@ func (r *Run) calm() {
 			break // two rooms tell as much as ten
 		}
 	}
+	r.together(epoch)
 	// A group that begins to rebalance just now may take a while.
 	for i := range int(time.Minute / commitEvery) {
 		if r.settled() {

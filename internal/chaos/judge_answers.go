@@ -202,3 +202,20 @@ func (j *judge) calm(first, second Event, at time.Time) {
 		}
 	}
 }
+
+// together holds two messages of different lanes of a room, published at one instant in peace, to I9 and I11:
+// neither waits for the other's answer.
+func (j *judge) together(left, right Event, at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := &j.run.plan.Setting
+	for _, x := range []Event{left, right} {
+		e := j.books.entries[message{x.Room, x.ID}]
+		if len(e.calls) == 0 || e.calls[0].Messages[0].Flag == 1 {
+			return // an owner in doubt holds it back
+		}
+		if late := e.calls[0].Began.Sub(at) - s.Window; late > 50*time.Millisecond {
+			j.blame("I9", x.ID, "sent %v after its window, in peace: it waited for another lane of its room, which isn't in trouble", late)
+		}
+	}
+}
