@@ -117,7 +117,7 @@ func (r *Run) befall(s *seat, d Deed) {
 		x.Kafka.Reset()
 		x.API.Reset()
 	case Wall:
-		s.wall.Add(int64(jumps[d.Number%len(jumps)]))
+		s.wall.jump(jumps[d.Number%len(jumps)])
 	case Freeze:
 		s.busy = true
 		x.Kafka.Freeze()

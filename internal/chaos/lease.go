@@ -36,7 +36,7 @@ func (j *judge) answered(x *world.Worker, f world.Frame, asked time.Time) {
 		l.lapsed = time.Now()
 	}
 	if !asked.Before(l.well) && (code == 0 || code == kerr.RebalanceInProgress.Code && key == kmsg.Heartbeat) {
-		l.wall = j.run.wall(x.Name, asked)
+		l.wall = j.run.wall(x.Name).shows(asked)
 	}
 	switch {
 	case code == 0 && key == kmsg.SyncGroup:
@@ -73,8 +73,13 @@ func (j *judge) leased(w *conduct, at time.Time, what string) {
 	if what != aCall || !j.run.hears(w.name) {
 		slack = requestTimeout // the worker looked before it asked for metadata, or it was held on its way
 	}
+	slack += j.run.slack()
 	// Of two clocks the one counts that went further: either may have stood still.
-	if age := max(at.Sub(l.well), j.run.wall(w.name, at).Sub(l.wall)); age > s.Lease+slack {
+	age := at.Sub(l.well)
+	if by, ok := j.run.wall(w.name).age(l.wall, at, at.Add(-slack)); ok {
+		age = max(age, by)
+	}
+	if age > s.Lease+slack {
 		j.blame("I3", "", "%s begins %s, and the newest heartbeat that was answered well was sent %v ago; its lease is %v", w.name, what, age, s.Lease)
 	}
 	if age := at.Sub(l.calm); age > s.Rebalance-requestTimeout+slack {

@@ -42,17 +42,17 @@ type Run struct {
 type member struct {
 	worker    *world.Worker
 	instance  string
-	wall      *atomic.Int64 // by how much its wall clock is wrong
-	displaced time.Time     // when another one began under the same instance id; zero: none did
+	wall      *clock
+	displaced time.Time // when another one began under the same instance id; zero: none did
 }
 
 // seat is a worker's place: who sits in it may change.
 type seat struct {
 	worker *world.Worker
 	name   string
-	turn   int           // of the instance id
-	busy   bool          // frozen, or empty
-	wall   *atomic.Int64 // by how much the wall clock of who sits there is wrong
+	turn   int    // of the instance id
+	busy   bool   // frozen, or empty
+	wall   *clock // of who sits there
 	fresh  bool
 	exile  *world.Worker // to whom the main endpoint stays closed
 }
@@ -171,7 +171,7 @@ func (r *Run) sit(s *seat, anew bool) {
 		s.turn++
 	}
 	s.busy = false
-	s.wall = new(atomic.Int64)
+	s.wall = &clock{}
 	instance, wall, fresh := "", s.wall, s.fresh
 	if r.plan.Setting.Static {
 		instance = fmt.Sprintf("%s-%d", s.name, s.turn)
@@ -179,8 +179,7 @@ func (r *Run) sit(s *seat, anew bool) {
 	r.mu.Lock() // nobody asks who it is before it is entered
 	s.worker = r.Start(func(c *relay.Config) {
 		c.Consumer.InstanceID, c.Consumer.Fresh = instance, fresh
-		clock := func() time.Time { return time.Now().Add(time.Duration(wall.Load())) }
-		c.Consumer.Wall, c.Sender.Wall = clock, clock
+		c.Consumer.Wall, c.Sender.Wall = wall.now, wall.now
 		if r.plan.Setting.Endpoints > 1 {
 			c.Sender.Endpoints = append(c.Sender.Endpoints, strings.Replace(c.Sender.Endpoints[0], "//", "//backup.", 1))
 		}
@@ -247,11 +246,11 @@ func (r *Run) twins() bool {
 	return false
 }
 
-// wall is what the worker's wall clock says.
-func (r *Run) wall(name string, at time.Time) time.Time {
+// wall is the worker's wall clock.
+func (r *Run) wall(name string) *clock {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return at.Add(time.Duration(r.crew[name].wall.Load()))
+	return r.crew[name].wall
 }
 
 func (r *Run) instance(name string) string {
@@ -352,7 +351,7 @@ func (r *Run) heal() {
 	for _, s := range r.seats {
 		s.worker.Kafka.Heal()
 		s.worker.API.Heal()
-		s.wall.Store(0)
+		s.wall.mend()
 		if s.exile == s.worker {
 			s.worker.API.Refuse(s.worker.Name+":80", true)
 		}
