@@ -173,7 +173,11 @@ func (j *judge) calm(first, second Event, at time.Time) {
 	// An idle worker needs no time; the quota's pace and the room's may be in the way of the second call.
 	late := due.Add(50 * time.Millisecond)
 	if s.Rate > 0 {
-		late = late.Add(time.Second / time.Duration(max(1, s.Rate/len(j.books.logs))))
+		token := time.Second / time.Duration(max(1, s.Rate/len(j.books.logs)))
+		late = late.Add(token)
+		if s.Endpoints > 1 {
+			late = late.Add(token) // the main endpoint may be closed to it for good: an attempt there finds it out anew
+		}
 	}
 	if s.RoomRate > 0 {
 		late = late.Add(time.Second)
