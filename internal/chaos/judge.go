@@ -37,6 +37,8 @@ type conduct struct {
 	unclear time.Time // until when answers may be on their way that dribble
 	silence int       // calls that ended since somebody was answered 200
 	odd     bool      // one of them as if the worker were set up wrongly
+	latest  moment
+	probed  time.Time // when either could last be a reason for a probe
 	begun   []time.Time
 	held    []holding
 	fetched map[int32]position
@@ -48,6 +50,38 @@ type conduct struct {
 	stopped time.Time       // since when there were ten of them in three rooms; zero: there aren't
 	sent    []batchAt
 	lease   lease
+}
+
+// heard notes what an answer says of the API and of the worker's set-up. Of answers at one instant the good one
+// may have come first.
+func (w *conduct) heard(c *call) {
+	suspect := w.silence >= 10 || w.odd
+	if c.Ended.Sub(w.latest.at) >= instant {
+		w.latest = moment{at: c.Ended}
+	}
+	if (c.class == listed || c.class == repeated) && !c.faint {
+		w.silence, w.odd = w.latest.silent, w.latest.odd
+	} else {
+		odd := c.class == setUp || c.Code == 414
+		w.silence, w.latest.silent = w.silence+1, w.latest.silent+1
+		w.odd, w.latest.odd = w.odd || odd, w.latest.odd || odd
+	}
+	if suspect || w.silence >= 10 || w.odd {
+		w.probed = c.Ended
+	}
+}
+
+// mayProbe says that a call which began at that time may be a probe, for which neither backoff nor the tenth
+// counts. What ended at the same instant the worker may have heard in another order.
+func (w *conduct) mayProbe(at time.Time) bool {
+	return w.silence >= 10 || w.odd || at.Before(w.probed.Add(instant))
+}
+
+// moment is the answers of one instant that weren't good.
+type moment struct {
+	at     time.Time
+	silent int
+	odd    bool
 }
 
 // batchAt is how many messages of a room went at a time.

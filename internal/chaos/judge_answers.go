@@ -28,11 +28,7 @@ func (j *judge) ended(x imsim.Call) {
 	if d := j.run.plan.dribble(j.run.now()); d > 0 && c.Status != 0 { // every answer that is written may come in pieces
 		c.faint, w.unclear = true, c.Ended.Add(d)
 	}
-	if (c.class == listed || c.class == repeated) && !c.faint {
-		w.silence, w.odd = 0, false
-	} else {
-		w.silence, w.odd = w.silence+1, w.odd || c.class == setUp || c.Code == 414
-	}
+	w.heard(c)
 	j.doubts(w, c)
 	j.stands(w, c)
 	j.split(w, c)

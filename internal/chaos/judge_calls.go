@@ -148,7 +148,7 @@ func (j *judge) roomIsFree(w *conduct, c *call) {
 	}
 	j.backsOff(w, c)
 	tenth := max(1, j.run.plan.Setting.Slots/10)
-	if w.silence >= 10 || w.odd || j.run.mayProbe(c.worker) {
+	if w.mayProbe(c.Began) || j.run.mayProbe(c.worker) {
 		tenth++ // a probe, to which the tenth doesn't apply
 	}
 	if all > tenth {
@@ -231,7 +231,7 @@ func (j *judge) partOfBatch(c *call, lane laneOf, since time.Time) bool {
 // heeded. A probe asks neither.
 func (j *judge) backsOff(w *conduct, c *call) {
 	s := w.rooms[c.Room]
-	if w.silence >= 10 || w.odd || !j.run.plan.sober() {
+	if w.mayProbe(c.Began) || !j.run.plan.sober() {
 		return
 	}
 	const many = 8 // by then the backoff is as long as it gets, less its jitter

@@ -234,6 +234,18 @@ func (r *Run) displaced(name string) bool {
 	return !at.IsZero() && time.Since(at) < r.plan.Setting.Lease+requestTimeout
 }
 
+// usurped says that some worker was displaced, at any time.
+func (r *Run) usurped() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.crew {
+		if !m.displaced.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
 // twins says that a displaced worker may be alive without knowing it.
 func (r *Run) twins() bool {
 	r.mu.Lock()
