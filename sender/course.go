@@ -193,13 +193,15 @@ func (c *Course) letter(now time.Time, e *event.Event, reason string) Letter {
 	return l
 }
 
-// askAgain lets an event go once more at once, alone, with another flag; false: it has been asked already.
+// askAgain lets an event go once more at once, alone, with another flag; false: it has been asked already. The API
+// has looked at it and wants it, so what was counted against the batch is past.
 func (c *Course) askAgain(e *event.Event, flag uint8) bool {
 	t := c.trial(e)
 	if t.asked {
 		return false
 	}
 	t.asked = true
+	c.counted, c.last = 0, false
 	e.Flag = flag
 	c.next = append(c.next, e)
 	return true

@@ -165,6 +165,27 @@ func TestAnAnswerToABatchEndsWhatWasCountedAgainstIt(t *testing.T) {
 	}
 }
 
+// What is tried alone, the last time before it is given up, and answered with the wish for it once more, isn't given
+// up for one more attempt that nobody answers.
+func TestWhatTheAPIAsksForInTheLastAttemptIsCountedAnew(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a", "b")
+	for !c.last {
+		r.silence(c)
+		r.elsewhere(2)
+		r.wait(50 * time.Second)
+		r.giveUp(r.now, c)
+	}
+	r.says(c, `{"code":200,"fail":[{"a":"parameter resendFlag should be used for RESEND!"}]}`)
+	expect(t, "asked again", ids(c.Events()), "a/0 b/1")
+	r.silence(c)
+	r.elsewhere(2)
+	r.wait(time.Minute)
+	if step := r.Next(r.now, c); step.Call == nil {
+		t.Errorf("given up after one attempt since the API asked for it: %s", letters(step.Letters))
+	}
+}
+
 // Two calls of a room are on their way when the API asks for a pause. The other one's failure, a moment later,
 // asks for none, and doesn't end it.
 func TestARetryAfterOutlivesALaterFailureOfTheRoom(t *testing.T) {
