@@ -43,7 +43,7 @@ type member struct {
 	worker    *world.Worker
 	instance  string
 	wall      *clock
-	displaced time.Time // when another one began under the same instance id; zero: none did
+	displaced time.Time // when another one last began under the same instance id; zero: none did
 }
 
 // seat is a worker's place: who sits in it may change.
@@ -185,7 +185,8 @@ func (r *Run) sit(s *seat, anew bool) {
 		}
 	})
 	for name, m := range r.crew {
-		if instance != "" && m.instance == instance && m.displaced.IsZero() {
+		_, ended := m.worker.Ended()
+		if instance != "" && m.instance == instance && (m.displaced.IsZero() || !ended) { // it may have come back since
 			m.displaced = time.Now()
 			r.crew[name] = m
 		}
