@@ -12,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"roomrelay/internal/imsim"
 	"roomrelay/internal/relay"
 	"roomrelay/internal/world"
 )
@@ -62,12 +63,16 @@ type due struct {
 	do func()
 }
 
+// apart is how long the API takes for a call at least. It lets no two calls end at one instant, in an order that
+// nobody could tell, and calls be on their way together.
+var apart = imsim.Latency{Min: instant / 10, Max: instant * 9 / 10}
+
 // Play plays a plan, in a bubble, and says what was wrong in it.
 func Play(t testing.TB, p *Plan) *Report {
 	r := &Run{plan: p, began: time.Now(), cover: newCoverage(), crew: map[string]member{}}
 	r.judge = newJudge(r)
 	r.World = world.New(t, world.Config{
-		Partitions: p.Setting.Partitions, Brokers: p.Setting.Brokers, Forgetful: true, Rate: p.Setting.Rate * 10 / 9,
+		Partitions: p.Setting.Partitions, Brokers: p.Setting.Brokers, Forgetful: true, Rate: p.Setting.Rate * 10 / 9, Latency: apart,
 		Relay: p.configure, OnArrival: r.judge.arrived, OnCall: r.judge.ended, Tap: r.judge.asked, Answers: r.judge.answered,
 	})
 	defer r.Close()

@@ -22,7 +22,7 @@ func BenchmarkWholePath(b *testing.B) {
 			var took time.Duration
 			var calls int64
 			for b.Loop() {
-				w := world.New(b, world.Config{Partitions: partitions, Loopback: true, Keep: imsim.KeepNothing, Latency: latency})
+				w := world.New(b, world.Config{Partitions: partitions, Loopback: true, Keep: imsim.KeepNothing, Latency: imsim.Latency{Fixed: latency}})
 				backlog(w, messages, rooms, partitions)
 				begun := time.Now()
 				x := w.Start(func(c *relay.Config) { c.Sender.Rate = 0 })

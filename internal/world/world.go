@@ -45,7 +45,7 @@ type Config struct {
 	Forgetful  bool // the API checks msgIds only of messages that say that they are resent
 	Rate       int  // the API's quota of calls a second; 0: none
 	Faults     *imsim.Faults
-	Latency    time.Duration    // of the API
+	Latency    imsim.Latency    // of the API
 	Keep       imsim.Keep       // what the API remembers of messages
 	OnArrival  func(imsim.Call) // as of imsim.Config; Host is the worker's Name
 	OnCall     func(imsim.Call) // likewise
@@ -92,7 +92,7 @@ func New(t testing.TB, cfg Config) *World {
 	}
 	w.Cluster = cluster
 	w.client = &kafka.Transport{Dial: w.dial, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}}
-	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Latency: imsim.Latency{Fixed: cfg.Latency}, Keep: cfg.Keep, OnArrival: cfg.OnArrival, OnCall: cfg.OnCall, Seed: 1})
+	w.Sim = imsim.New(imsim.Config{AppKey: key, AppSecret: secret, Rate: cfg.Rate, Forgetful: cfg.Forgetful, Faults: cfg.Faults, Latency: cfg.Latency, Keep: cfg.Keep, OnArrival: cfg.OnArrival, OnCall: cfg.OnCall, Seed: 1})
 	w.api = &api{sim: w.Sim, closed: make(chan struct{})}
 	w.server = &http.Server{Handler: w.api}
 	if cfg.Loopback {
