@@ -115,6 +115,9 @@ func (j *judge) lanesAreFree(c *call) {
 		if c.Began.Sub(p.Began) >= requestTimeout-j.run.slack() {
 			continue // who sent it has given it up
 		}
+		if !slices.ContainsFunc(p.entries, func(e *entry) bool { return e != nil && !e.records[0].deleted }) {
+			continue // whoever comes next begins behind what Kafka has deleted, and knows of nothing before it
+		}
 		for _, l := range c.lanes {
 			if slices.Contains(p.lanes, l) {
 				j.blame("I6", c.Messages[0].MsgID, "sent by %s in call %d while call %d of %s in its lane %+v was on its way", c.worker, c.Number, p.Number, p.worker, l)
