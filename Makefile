@@ -27,6 +27,9 @@ worlds: ## play SEEDS (1000) simulated worlds on all cores, from fresh seeds or 
 mutants: ## plant each defect of internal/chaos/mutants and play worlds until one finds it; MUTANTS=names: only these
 	$(GO) run ./cmd/worlds mutants $(MUTANTS)
 
+e2e: ## run the built programs on real Kafka in containers: needs a Docker engine, or ROOMRELAY_TEST_BROKERS; TESTS=pattern: only these
+	$(GO) test -tags e2e -count=1 -v -timeout 20m $(if $(TESTS),-run '$(TESTS)') ./test/e2e
+
 fuzz: ## run each fuzz target for FUZZ (10s)
 	@set -e; for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
@@ -40,7 +43,7 @@ fmt: ## format the code
 
 lint: ## format check, vet, linters
 	@test -z "$$($(GO) tool -modfile=tools/go.mod gofumpt -l $$(git ls-files '*.go') | tee /dev/stderr)"
-	$(GO) vet ./...
+	$(GO) vet -tags e2e ./...
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 
 tidy: ## check that go.mod is tidy
@@ -55,4 +58,4 @@ demo-chat: ## the same with recorded chat (CHAT=file) and three workers
 docs: ## write the settings table into the README
 	$(GO) run ./cmd/roomrelay config --markdown=README.md
 
-.PHONY: help build test race worlds mutants fuzz bench fmt lint tidy demo demo-chat docs
+.PHONY: help build test race worlds mutants e2e fuzz bench fmt lint tidy demo demo-chat docs

@@ -1,0 +1,113 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	mobynet "github.com/moby/moby/api/types/network"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/network"
+	tcwait "github.com/testcontainers/testcontainers-go/wait"
+)
+
+// broker is one of a cluster's, broker and controller in one. It keeps its port and its log over a restart.
+type broker struct {
+	engine *engine
+	id     int32
+	addr   string
+	box    *testcontainers.DockerContainer
+}
+
+// Ports within the container.
+const (
+	portOutside    = "9092"
+	portInside     = "19092"
+	portController = "9093"
+)
+
+// startBroker starts broker id of n on a network and waits until it has. It has when the others have, too.
+func startBroker(ctx context.Context, e *engine, image string, nw *testcontainers.DockerNetwork, id, n int) (*broker, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	b := &broker{engine: e, id: int32(id), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	bound := mobynet.MustParsePort(portOutside + "/tcp")
+	env := brokerSettings(id, n, b.addr)
+	b.box, err = testcontainers.Run(
+		ctx, image,
+		testcontainers.WithLabels(labels()),
+		testcontainers.WithEnv(env),
+		testcontainers.WithExposedPorts(portOutside+"/tcp"),
+		network.WithNetwork([]string{hostname(id)}, nw),
+		// A fixed port, since the broker must tell it to its clients before it has one.
+		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
+			h.PortBindings = mobynet.PortMap{bound: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(port)}}}
+		}),
+		testcontainers.WithWaitStrategyAndDeadline(2*time.Minute, tcwait.ForLog("Kafka Server started")),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("starting broker %d from image %s: %w", id, image, err)
+	}
+	return b, nil
+}
+
+func hostname(id int) string { return "kafka-" + strconv.Itoa(id) }
+
+// brokerSettings are those of the tests: as on a production cluster, but with short waits.
+func brokerSettings(id, n int, addr string) map[string]string {
+	var voters []string
+	for i := 1; i <= n; i++ {
+		voters = append(voters, fmt.Sprintf("%d@%s:%s", i, hostname(i), portController))
+	}
+	copies, least := "1", "1"
+	if n >= 3 {
+		copies, least = "3", "2"
+	}
+	return map[string]string{
+		"CLUSTER_ID":                           "cm9vbXJlbGF5LWUyZS10ZQ",
+		"KAFKA_NODE_ID":                        strconv.Itoa(id),
+		"KAFKA_PROCESS_ROLES":                  "broker,controller",
+		"KAFKA_CONTROLLER_QUORUM_VOTERS":       strings.Join(voters, ","),
+		"KAFKA_CONTROLLER_LISTENER_NAMES":      "CONTROLLER",
+		"KAFKA_LISTENERS":                      "OUTSIDE://:" + portOutside + ",INSIDE://:" + portInside + ",CONTROLLER://:" + portController,
+		"KAFKA_ADVERTISED_LISTENERS":           "OUTSIDE://" + addr + ",INSIDE://" + hostname(id) + ":" + portInside,
+		"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "OUTSIDE:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"KAFKA_INTER_BROKER_LISTENER_NAME":     "INSIDE",
+
+		"KAFKA_DEFAULT_REPLICATION_FACTOR":                       copies,
+		"KAFKA_MIN_INSYNC_REPLICAS":                              least,
+		"KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR":                 copies,
+		"KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS":                     "8",
+		"KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR":         copies,
+		"KAFKA_TRANSACTION_STATE_LOG_MIN_ISR":                    least,
+		"KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS":             "4",
+		"KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR":            least,
+		"KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR": copies,
+
+		"KAFKA_AUTO_CREATE_TOPICS_ENABLE":        "false",
+		"KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+		// Workers that are killed have sessions of a second or two here, so that tests take minutes, not hours.
+		"KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
+		// What is measured is said of this; the default is 9 s.
+		"KAFKA_BROKER_SESSION_TIMEOUT_MS": "6000",
+		"KAFKA_HEAP_OPTS":                 "-Xmx512m -Xms256m",
+	}
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("looking for a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

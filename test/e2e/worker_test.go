@@ -1,0 +1,107 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// settings of a worker, by the names of its flags.
+type settings map[string]string
+
+// with gives the settings with others in place of its own.
+func (s settings) with(others settings) settings {
+	all := maps.Clone(s)
+	maps.Copy(all, others)
+	return all
+}
+
+// quick are the time-outs that tests use where workers die: as short as the rules between settings allow.
+// Session and lease decide how long a dead worker's partitions stand still. Brokers that weren't set up
+// for tests take no session below 6 s.
+func quick() settings {
+	s := settings{
+		"session-timeout": "2s", "rebalance-timeout": "4s", "request-timeout": "500ms", "lease": "1400ms",
+		"drain-timeout": "6s", "retry-initial": "50ms", "retry-max": "1s", "give-up-after": "2m", "commit-every": "200ms",
+	}
+	if external() != nil {
+		s = s.with(settings{"session-timeout": "6s", "rebalance-timeout": "8s", "lease": "5s"})
+	}
+	return s
+}
+
+// worker is the program under test.
+type worker struct {
+	*process
+	began time.Time
+	admin string // its address; found in the log when first needed
+}
+
+// started counts the processes of a run, so that each has a log of its own.
+var started atomic.Int64
+
+// startWorker starts the program with the settings. It isn't ready yet.
+func startWorker(t testing.TB, name string, s settings) *worker {
+	t.Helper()
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ROOMRELAY_ADMIN_ADDR=127.0.0.1:0"}
+	for _, k := range slices.Sorted(maps.Keys(s)) {
+		env = append(env, "ROOMRELAY_"+strings.ToUpper(strings.ReplaceAll(k, "-", "_"))+"="+s[k])
+	}
+	name = fmt.Sprintf("%s-%s-%d", strings.ReplaceAll(t.Name(), "/", "-"), name, started.Add(1))
+	w := &worker{began: time.Now(), process: startProcess(t, name, env, program("roomrelay"), "worker")}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("last words of %s:\n%s", w.name, w.lastWords())
+		}
+	})
+	return w
+}
+
+// ask gets a page of its admin server; "" if it has none yet.
+func (w *worker) ask(path string) (status int, text string) {
+	if w.admin == "" {
+		l, ok := w.logged("admin server listens", time.Time{})
+		if !ok {
+			return 0, "it doesn't listen yet"
+		}
+		w.admin = l.Addr
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.admin+path, http.NoBody)
+	if err != nil {
+		return 0, err.Error()
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return answer.StatusCode, strings.TrimSpace(string(body))
+}
+
+// ready waits until the worker says that it is.
+func (w *worker) ready(t testing.TB, limit time.Duration) {
+	t.Helper()
+	poll(t, limit, w.name+" is ready", func() (bool, string) {
+		if err := w.ended(); err != nil {
+			t.Fatal(err)
+		}
+		status, text := w.ask("/readyz")
+		return status == http.StatusOK, text
+	})
+}
