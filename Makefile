@@ -4,6 +4,7 @@ FUZZ   ?= 10s
 COUNT  ?= 6
 CHAT   ?= chat.ndjson.gz
 SEEDS  ?= 1000
+SOAK   ?= 30m
 
 .DEFAULT_GOAL := help
 
@@ -29,6 +30,9 @@ mutants: ## plant each defect of internal/chaos/mutants and play worlds until on
 
 e2e: ## run the built programs on real Kafka in containers: needs a Docker engine, or ROOMRELAY_TEST_BROKERS; TESTS=pattern: only these
 	$(GO) test -tags e2e -count=1 -v -timeout 20m $(if $(TESTS),-run '$(TESTS)') ./test/e2e
+
+soak: ## kill, stop and freeze workers on real Kafka for SOAK (30m), with an audit every half minute
+	ROOMRELAY_TEST_SOAK=$(SOAK) $(GO) test -tags e2e -count=1 -v -timeout 0 -run '^TestSoak$$' ./test/e2e
 
 fuzz: ## run each fuzz target for FUZZ (10s)
 	@set -e; for p in $$($(GO) list ./...); do \
@@ -58,4 +62,4 @@ demo-chat: ## the same with recorded chat (CHAT=file) and three workers
 docs: ## write the settings table into the README
 	$(GO) run ./cmd/roomrelay config --markdown=README.md
 
-.PHONY: help build test race worlds mutants e2e fuzz bench fmt lint tidy demo demo-chat docs
+.PHONY: help build test race worlds mutants e2e soak fuzz bench fmt lint tidy demo demo-chat docs

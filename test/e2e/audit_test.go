@@ -23,10 +23,10 @@ type report struct {
 	audit.Result
 	records    []*kgo.Record
 	shown      []imsim.Shown
-	places     map[audit.Message]place // of each message's first record
-	copies     int                     // letters beyond the first with one identity
-	twice      int                     // records that repeat another one: a producer wrote them again
-	duplicates int64                   // messages that were sent again with resendFlag 1 though they had been shown
+	firsts     map[audit.Message]*kgo.Record // of each message
+	copies     int                           // letters beyond the first with one identity
+	twice      int                           // records that repeat another one: a producer wrote them again
+	duplicates int64                         // messages that were sent again with resendFlag 1 though they had been shown
 	calls      int64
 	wrong      []string // what internal/audit doesn't look at
 }
@@ -87,7 +87,7 @@ func (s *stand) check(ctx context.Context, t testing.TB) (*report, error) {
 		return nil, err
 	}
 	stats := s.sim.stats(t)
-	r := &report{records: records, shown: s.sim.shown(t), places: map[audit.Message]place{}, duplicates: stats.Deduplicated, calls: stats.Calls}
+	r := &report{records: records, shown: s.sim.shown(t), firsts: map[audit.Message]*kgo.Record{}, duplicates: stats.Deduplicated, calls: stats.Calls}
 	in := audit.Input{ByRoom: s.settings["ordering"] == "room", Shown: slices.Values(r.shown)}
 	in.Published = r.events(s, records)
 	in.Letters = r.letters(s, written)
@@ -118,8 +118,8 @@ func (r *report) events(s *stand, records []*kgo.Record) (all []audit.Event) {
 			Valid: l.Valid, Refused: s.producer.traffic.refused(&l),
 		})
 		id := audit.Message{Room: l.Room, MsgID: l.MsgID}
-		if _, ok := r.places[id]; !ok {
-			r.places[id] = place{x.Partition, x.Offset}
+		if r.firsts[id] == nil {
+			r.firsts[id] = x
 		}
 	}
 	s.producer.mu.Lock()

@@ -23,47 +23,62 @@ type broker struct {
 	engine *engine
 	id     int32
 	addr   string
+	proxy  *proxy // before a listener of its own; nil of a broker of a cluster that runs already
 	box    *testcontainers.DockerContainer
 }
 
 // Ports within the container.
 const (
 	portOutside    = "9092"
+	portProxied    = "9095"
 	portInside     = "19092"
 	portController = "9093"
 )
 
 // startBroker starts broker id of n on a network and waits until it has. It has when the others have, too.
 func startBroker(ctx context.Context, e *engine, image string, nw *testcontainers.DockerNetwork, id, n int) (*broker, error) {
-	port, err := freePort()
+	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err
 	}
-	b := &broker{engine: e, id: int32(id), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
-	bound := mobynet.MustParsePort(portOutside + "/tcp")
-	env := brokerSettings(id, n, b.addr)
+	b := &broker{engine: e, id: int32(id), addr: local(ports[0])}
+	if b.proxy, err = newProxy(); err != nil {
+		return nil, err
+	}
+	env := brokerSettings(id, n, b.addr, b.proxy.listener.Addr().String())
 	b.box, err = testcontainers.Run(
 		ctx, image,
 		testcontainers.WithLabels(labels()),
 		testcontainers.WithEnv(env),
-		testcontainers.WithExposedPorts(portOutside+"/tcp"),
+		testcontainers.WithExposedPorts(portOutside+"/tcp", portProxied+"/tcp"),
 		network.WithNetwork([]string{hostname(id)}, nw),
-		// A fixed port, since the broker must tell it to its clients before it has one.
+		// Fixed ports, since the broker must tell one to its clients before it has it, and keeps both when it
+		// is started again.
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
-			h.PortBindings = mobynet.PortMap{bound: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(port)}}}
+			h.PortBindings = mobynet.PortMap{
+				mobynet.MustParsePort(portOutside + "/tcp"): bound(ports[0]),
+				mobynet.MustParsePort(portProxied + "/tcp"): bound(ports[1]),
+			}
 		}),
 		testcontainers.WithWaitStrategyAndDeadline(2*time.Minute, tcwait.ForLog("Kafka Server started")),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("starting broker %d from image %s: %w", id, image, err)
 	}
+	b.proxy.connect(local(ports[1]))
 	return b, nil
+}
+
+func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func bound(port int) []mobynet.PortBinding {
+	return []mobynet.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(port)}}
 }
 
 func hostname(id int) string { return "kafka-" + strconv.Itoa(id) }
 
 // brokerSettings are those of the tests: as on a production cluster, but with short waits.
-func brokerSettings(id, n int, addr string) map[string]string {
+func brokerSettings(id, n int, addr, proxied string) map[string]string {
 	var voters []string
 	for i := 1; i <= n; i++ {
 		voters = append(voters, fmt.Sprintf("%d@%s:%s", i, hostname(i), portController))
@@ -78,9 +93,9 @@ func brokerSettings(id, n int, addr string) map[string]string {
 		"KAFKA_PROCESS_ROLES":                  "broker,controller",
 		"KAFKA_CONTROLLER_QUORUM_VOTERS":       strings.Join(voters, ","),
 		"KAFKA_CONTROLLER_LISTENER_NAMES":      "CONTROLLER",
-		"KAFKA_LISTENERS":                      "OUTSIDE://:" + portOutside + ",INSIDE://:" + portInside + ",CONTROLLER://:" + portController,
-		"KAFKA_ADVERTISED_LISTENERS":           "OUTSIDE://" + addr + ",INSIDE://" + hostname(id) + ":" + portInside,
-		"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "OUTSIDE:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"KAFKA_LISTENERS":                      "OUTSIDE://:" + portOutside + ",PROXIED://:" + portProxied + ",INSIDE://:" + portInside + ",CONTROLLER://:" + portController,
+		"KAFKA_ADVERTISED_LISTENERS":           "OUTSIDE://" + addr + ",PROXIED://" + proxied + ",INSIDE://" + hostname(id) + ":" + portInside,
+		"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "OUTSIDE:PLAINTEXT,PROXIED:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"KAFKA_INTER_BROKER_LISTENER_NAME":     "INSIDE",
 
 		"KAFKA_DEFAULT_REPLICATION_FACTOR":                       copies,
@@ -103,11 +118,15 @@ func brokerSettings(id, n int, addr string) map[string]string {
 	}
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
+// freePorts finds n different ones.
+func freePorts(n int) (ports []int, err error) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("looking for a free port: %w", err)
+		}
+		defer l.Close() // at the end, so that they differ
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return ports, nil
 }

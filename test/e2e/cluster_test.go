@@ -101,6 +101,18 @@ func (c *cluster) await(ctx context.Context, n int) error {
 	}
 }
 
+// proxied are the addresses of the brokers' proxies.
+func (c *cluster) proxied(t testing.TB) (addrs []string) {
+	t.Helper()
+	if external() != nil {
+		t.Skipf("this test looks into what goes to the brokers, and those of %s have no proxies", envBrokers)
+	}
+	for _, b := range c.brokers {
+		addrs = append(addrs, b.proxy.listener.Addr().String())
+	}
+	return addrs
+}
+
 // createTopic makes a topic, with a replica on each of up to three brokers.
 func (c *cluster) createTopic(t testing.TB, name string, partitions int32, configs map[string]*string) {
 	t.Helper()

@@ -143,3 +143,9 @@ func (p *process) ended() error {
 	}
 	return fmt.Errorf("%s ended (%s): %w", p.name, p.cmd.ProcessState, errors.New(p.lastWords()))
 }
+
+// freeze lets it stand still.
+func (p *process) freeze() { p.signal(syscall.SIGSTOP) }
+
+// thaw lets it go on.
+func (p *process) thaw() { p.signal(syscall.SIGCONT) }

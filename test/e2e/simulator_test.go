@@ -132,3 +132,13 @@ func (s *simulator) shown(t testing.TB) (all []imsim.Shown) {
 		all = append(all, m)
 	}
 }
+
+// forget forgets messages and numbers.
+func (s *simulator) forget(t testing.TB) {
+	t.Helper()
+	body, err := s.call(t.Context(), http.MethodPost, "/sim/reset", nil)
+	if err != nil {
+		t.Fatalf("resetting the simulator: %v", err)
+	}
+	body.Close()
+}

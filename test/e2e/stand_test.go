@@ -57,7 +57,7 @@ func newStand(t testing.TB, c *cluster, p plan) *stand {
 	fmt.Fprint(h, t.Name(), run.id)
 	seed := h.Sum64() >> 1
 	t.Logf("seed %d", seed)
-	name := strings.ToLower(strings.NewReplacer("/", ".", " ", "-", "_", "-").Replace(t.Name())) + "." + run.id
+	name := strings.ToLower(strings.NewReplacer("/", ".", " ", "-", "_", "-", ",", "").Replace(t.Name())) + "." + run.id
 	s := &stand{cluster: c, topic: name, group: name, partitions: p.partitions, audited: ends{}, lettersAudited: ends{}}
 	c.createTopic(t, s.topic, s.partitions, p.topic)
 	c.createTopic(t, s.letterTopic(), s.partitions, map[string]*string{"cleanup.policy": new("delete")})
@@ -115,6 +115,17 @@ func (s *stand) settle(t testing.TB, limit time.Duration) {
 		}
 		return true, ""
 	})
+}
+
+// close stops the producer, waits until everything is settled, and makes the audit. The simulator forgets
+// what it has then: whatever is sent of it later is found by the next audit as nobody's.
+func (s *stand) close(t testing.TB) *report {
+	t.Helper()
+	s.producer.stop(t)
+	s.settle(t, time.Minute)
+	r := s.audit(t)
+	s.sim.forget(t)
+	return r
 }
 
 // lineOf is the line that a record was published from.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,7 +23,8 @@ type settings map[string]string
 
 // with gives the settings with others in place of its own.
 func (s settings) with(others settings) settings {
-	all := maps.Clone(s)
+	all := settings{}
+	maps.Copy(all, s)
 	maps.Copy(all, others)
 	return all
 }
@@ -104,4 +107,23 @@ func (w *worker) ready(t testing.TB, limit time.Duration) {
 		status, text := w.ask("/readyz")
 		return status == http.StatusOK, text
 	})
+}
+
+// metric is the sum of the worker's metric over its labels; -1 if it can't be asked.
+func (w *worker) metric(name string) float64 {
+	status, text := w.ask("/metrics")
+	if status != http.StatusOK {
+		return -1
+	}
+	sum := 0.0
+	for in := bufio.NewScanner(strings.NewReader(text)); in.Scan(); {
+		rest, ok := strings.CutPrefix(in.Text(), "roomrelay_"+name)
+		if !ok || rest == "" || rest[0] != ' ' && rest[0] != '{' {
+			continue
+		}
+		if x, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64); err == nil {
+			sum += x
+		}
+	}
+	return sum
 }
