@@ -1,5 +1,5 @@
 // Command roomrelay moves chat events from a Kafka topic into chat rooms: the worker, and what goes with
-// it: check, config, produce.
+// it: check, config, health, produce.
 //
 // Exit codes: 0 done; 1 something failed, or a second signal; 2 the command line or a setting is wrong.
 package main

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,32 +17,42 @@ import (
 	"roomrelay/internal/config"
 )
 
-const produceLong = `Publishes events, one JSON object a line: the event itself, or {"atMs":1500,"event":{...}} with the time at which it is to be published. The key is the room id, so that a room stays in one partition. A line that holds no JSON object is left out and told; one that the worker will refuse is told and published all the same.`
+const produceLong = `Publishes events, one JSON object a line: the event itself, or {"atMs":1500,"event":{...}} with the time at which it is to be published. The key is the room id, so that a room stays in one partition. A line that holds no JSON object is left out and told; one that the worker will refuse is told and published all the same. With --made, events are made instead of read: chat in thirty rooms, until it is stopped.`
 
 func (p *program) produceCommand() *cobra.Command {
 	var input string
-	var speed float64
+	var speed, made float64
 	c := p.command("produce", "Publish events from a file or standard input", produceLong, config.Producer,
 		func(ctx context.Context, f *config.Flags) error {
 			if math.IsNaN(speed) || math.IsInf(speed, 0) || speed < 0 {
 				return config.Mistakes{{Name: "speed", Source: "flag --speed", Got: fmt.Sprint(speed), Problem: "takes 0 (as fast as possible), 1 (real time) or another factor"}}
 			}
+			if math.IsNaN(made) || made < 0 || made > mostMade {
+				return config.Mistakes{{Name: "made", Source: "flag --made", Got: fmt.Sprint(made), Problem: fmt.Sprintf("takes up to %d events a second", mostMade)}}
+			}
 			s, err := config.Load(f, p.environ)
 			if err != nil {
 				return err
 			}
-			return p.produce(ctx, s, input, speed)
+			return p.produce(ctx, s, source{input, made}, speed)
 		})
 	c.Flags().StringVar(&input, "input", "-", "`file` with events, plain or gzip; -: standard input")
 	c.Flags().Float64Var(&speed, "speed", 1, "`factor` of real time for lines with atMs; 0: as fast as possible (default 1)")
+	c.Flags().Float64Var(&made, "made", 0, "make so many `events` a second instead of reading an input")
 	return c
 }
 
-func (p *program) produce(ctx context.Context, s *config.Settings, input string, speed float64) error {
+// source is where the lines come from.
+type source struct {
+	input string
+	made  float64 // events a second that are made instead; 0: none
+}
+
+func (p *program) produce(ctx context.Context, s *config.Settings, from source, speed float64) error {
 	for _, w := range s.Warnings {
 		fmt.Fprintf(p.err, "roomrelay: %s\n", w)
 	}
-	in, size, err := p.open(input)
+	in, size, err := p.open(from)
 	if err != nil {
 		return err
 	}
@@ -55,21 +67,29 @@ func (p *program) produce(ctx context.Context, s *config.Settings, input string,
 	if err := pub.begin(ctx); err != nil {
 		return err
 	}
-	r := &run{publisher: pub, speed: speed, lines: readLines(ctx, b.reader(in))}
+	lines := chat.Read(b.reader(in))
+	if from.made > 0 {
+		lines = makeLines(from.made)
+	}
+	r := &run{publisher: pub, speed: speed, lines: readLines(ctx, lines)}
 	err = r.publish(ctx)
 	b.finish()
-	return p.summary(r, err, ctx.Err() != nil)
+	// Made lines have no end before which somebody could stop.
+	return p.summary(r, err, ctx.Err() != nil && from.made == 0)
 }
 
 // open opens the input. size is -1 if it isn't known.
-func (p *program) open(input string) (in io.ReadCloser, size int64, err error) {
-	if input == "-" {
+func (p *program) open(from source) (in io.ReadCloser, size int64, err error) {
+	if from.made > 0 {
+		return io.NopCloser(strings.NewReader("")), -1, nil
+	}
+	if from.input == "-" {
 		if isTerminal(p.in) {
 			fmt.Fprintln(p.err, "Reading events from the terminal, one JSON object a line; Ctrl-D ends.")
 		}
 		return io.NopCloser(p.in), -1, nil
 	}
-	f, err := os.Open(input)
+	f, err := os.Open(from.input)
 	if err != nil {
 		return nil, 0, fmt.Errorf("opening --input: %w", err)
 	}
@@ -222,11 +242,11 @@ type readLine struct {
 
 // readLines reads on a goroutine of its own, which may outlive ctx while the input gives nothing: a read
 // from a terminal can't be called back.
-func readLines(ctx context.Context, in io.Reader) <-chan readLine {
+func readLines(ctx context.Context, lines iter.Seq2[chat.Line, error]) <-chan readLine {
 	out := make(chan readLine, roundLines) // the next round is read while one is published
 	go func() {
 		defer close(out)
-		for line, err := range chat.Read(in) {
+		for line, err := range lines {
 			select {
 			case out <- readLine{line, err}:
 			case <-ctx.Done():

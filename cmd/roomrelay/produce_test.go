@@ -188,6 +188,30 @@ func TestAStopTellsHowManyWereWritten(t *testing.T) {
 	})
 }
 
+func TestMadeChatIsPublishedAtItsRateUntilAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWires(t)
+		defer w.end()
+		p, _, stderr := w.program(strings.NewReader(""))
+		signals := make(chan os.Signal, 1)
+		time.AfterFunc(10*time.Minute, func() { signals <- syscall.SIGTERM })
+		code := p.run([]string{"produce", "--made", "5"}, signals)
+		// Exponential gaps: 3000 are expected, with a standard deviation of 55.
+		if n := w.count(); code != exitFine || n < 2700 || n > 3300 || !strings.Contains(stderr.String(), fmt.Sprintf("events published to chat: %d", n)) {
+			t.Errorf("exit %d, %d there: %s", code, n, stderr)
+		}
+	})
+}
+
+func TestARateOfMadeChatThatNobodyMeansIsAMistake(t *testing.T) {
+	for _, made := range []string{"-1", "NaN", "10001"} {
+		p := &program{environ: []string{"ROOMRELAY_BROKERS=127.0.0.1:1", "ROOMRELAY_TOPIC=chat"}, in: strings.NewReader(""), out: io.Discard, err: io.Discard}
+		if code := p.run([]string{"produce", "--made", made}, nil); code != exitUsage {
+			t.Errorf("%s: exit %d", made, code)
+		}
+	}
+}
+
 func TestLinesOfAPipeArePublishedAsTheyCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWires(t)

@@ -101,7 +101,7 @@ func (p *program) root() *cobra.Command {
 	root.SetIn(p.in)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
-	root.AddCommand(p.workerCommand(), p.produceCommand(), p.checkCommand(), p.configCommand(), &cobra.Command{
+	root.AddCommand(p.workerCommand(), p.produceCommand(), p.checkCommand(), p.healthCommand(), p.configCommand(), &cobra.Command{
 		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
 		Run: func(*cobra.Command, []string) { fmt.Fprintln(p.out, versionText()) },
 	})
