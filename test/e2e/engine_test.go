@@ -6,23 +6,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	stdlog "log"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
 )
 
-// Labels of everything that a run makes. Whose process has ended is left over.
-const (
-	labelRun   = "roomrelay.e2e.run"
-	labelOwner = "roomrelay.e2e.owner" // host/pid of the test's process
-)
+// labelRun is borne by everything that a run makes, with the run's id.
+const labelRun = "roomrelay.e2e.run"
 
 // engine is the Docker engine.
 type engine struct {
@@ -47,62 +46,77 @@ func newEngine(ctx context.Context) (e *engine, err error) {
 }
 
 // labels are those of what this run makes.
-func labels() map[string]string {
-	return map[string]string{labelRun: run.id, labelOwner: owner(os.Getpid())}
+func labels() map[string]string { return map[string]string{labelRun: run.id} }
+
+// idOf makes a run's id, which names its process: what a process left that has ended may be removed.
+func idOf(pid int) string {
+	return fmt.Sprintf("%s-%d-%d", here(), pid, time.Now().Unix())
 }
 
-func owner(pid int) string {
-	host, err := os.Hostname()
+// here is this host: of other hosts' processes nothing is known.
+func here() string {
+	name, err := os.Hostname()
 	if err != nil {
-		host = "unknown"
+		name = "unknown"
 	}
-	return host + "/" + strconv.Itoa(pid)
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // it never fails
+	return fmt.Sprintf("%08x", h.Sum32())
 }
 
-// orphaned says that the process that owned something has ended. Of other hosts' nothing is known.
-func orphaned(name string) bool {
-	here := strings.TrimSuffix(owner(0), "0")
-	pid, err := strconv.Atoi(strings.TrimPrefix(name, here))
-	if !strings.HasPrefix(name, here) || err != nil || pid <= 0 {
+// orphaned says that the run's process was one of this host and has ended.
+func orphaned(id string) bool {
+	parts := strings.Split(id, "-")
+	if len(parts) != 3 || parts[0] != here() {
 		return false
 	}
-	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	pid, err := strconv.Atoi(parts[1])
+	return err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
 // sweep removes what earlier runs left whose process has ended.
-func (e *engine) sweep(ctx context.Context) error {
-	return e.remove(ctx, func(l map[string]string) bool { return orphaned(l[labelOwner]) })
-}
+func (e *engine) sweep(ctx context.Context) error { return e.remove(ctx, orphaned) }
 
 // removeRun removes what the run made.
 func (e *engine) removeRun(ctx context.Context, id string) error {
-	return e.remove(ctx, func(l map[string]string) bool { return l[labelRun] == id })
+	return e.remove(ctx, func(of string) bool { return of == id })
 }
 
-func (e *engine) remove(ctx context.Context, which func(labels map[string]string) bool) error {
-	ours := make(client.Filters).Add("label", labelRun)
-	containers, err := e.client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
+func (e *engine) remove(ctx context.Context, which func(id string) bool) error {
+	containers, err := e.client.ContainerList(ctx, client.ContainerListOptions{All: true})
 	if err != nil {
 		return fmt.Errorf("listing containers: %w", err)
 	}
 	var failed []error
 	for _, c := range containers.Items {
-		if which(c.Labels) {
+		if id := runOf(c.Labels); id != "" && which(id) {
 			_, err := e.client.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 			failed = append(failed, err)
 		}
 	}
-	networks, err := e.client.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
+	networks, err := e.client.NetworkList(ctx, client.NetworkListOptions{})
 	if err != nil {
 		return errors.Join(append(failed, fmt.Errorf("listing networks: %w", err))...)
 	}
 	for _, n := range networks.Items {
-		if which(n.Labels) {
+		if id := runOf(n.Labels); id != "" && which(id) {
 			_, err := e.client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
 			failed = append(failed, err)
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// runOf is the id of the run that something belongs to by its labels; "": of none. Compose labels with its
+// project, which is named by the run.
+func runOf(labels map[string]string) string {
+	if id := labels[labelRun]; id != "" {
+		return id
+	}
+	if id, ours := strings.CutPrefix(labels[labelProject], prefixProject); ours {
+		return id
+	}
+	return ""
 }
 
 // count is how many containers bear the run's label.

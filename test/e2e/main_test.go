@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 
 // within runs the tests between a sweep and the removal of all that they left.
 func within(m *testing.M) (code int, err error) {
-	run.id = fmt.Sprintf("%d-%d", os.Getpid(), time.Now().Unix())
+	run.id = idOf(os.Getpid())
 	if run.dir = os.Getenv(envKeep); run.dir != "" {
 		run.keep = true
 	} else if run.dir, err = os.MkdirTemp("", "roomrelay-e2e-"); err != nil {
