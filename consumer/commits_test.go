@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -67,6 +68,36 @@ func TestAnUnansweredCommitHoldsSendingBack(t *testing.T) {
 			t.Fatalf("no later commit was made: %+v", now)
 		}
 		w.awaitRecords(3000)
+	})
+}
+
+// A commit that fails before it has a coordinator to go to was never sent: it holds nothing back. A broker that
+// is restarted in order cuts such requests short, and its partitions would stand still for seconds.
+func TestACommitThatFoundNoCoordinatorHoldsNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		w := g.start()
+		w.awaitReady()
+		time.Sleep(2 * time.Second)
+		var lost atomic.Int32
+		cut := atomic.Bool{}
+		cut.Store(true)
+		g.control(kmsg.FindCoordinator, func(kmsg.Request) (kmsg.Response, error, bool) {
+			if !cut.Load() {
+				return nil, nil, false
+			}
+			lost.Add(1)
+			return nil, errors.New("cut"), true
+		})
+		g.publish(0, 3000)
+		failed := w.Stats().CommitsFailed
+		await(t, "a commit finds no coordinator", 10*time.Second, func() bool { return w.Stats().CommitsFailed > failed })
+		cut.Store(false)
+		at := time.Now()
+		w.awaitRecords(3000)
+		if took := time.Since(at); took > 3*time.Second {
+			t.Errorf("sending stood still for %v for a commit that was never sent", took)
+		}
 	})
 }
 

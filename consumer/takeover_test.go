@@ -137,11 +137,7 @@ func TestWithoutACommitThePositionIsCommittedFirst(t *testing.T) {
 func TestWithoutValidMetadataAllBelowTheLogEndIsInDoubt(t *testing.T) {
 	commit := func(g *rig, metadata string) {
 		g.t.Helper()
-		if _, err := g.client.OffsetCommit(g.t.Context(), &kafka.OffsetCommitRequest{
-			GroupID: groupID, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{topic: {{Partition: 0, Offset: 3, Metadata: metadata}}},
-		}); err != nil {
-			g.t.Fatal(err)
-		}
+		g.commit(3, metadata)
 	}
 	for name, x := range map[string]struct {
 		change  func(*Config)
@@ -204,11 +200,7 @@ func TestAPositionOutOfRangeIsReset(t *testing.T) {
 				}
 				if x.commit >= 0 {
 					meta := map[int64]string{3: "roomrelay/1:3:3::", 30: "roomrelay/1:30:30::"}[x.commit]
-					if _, err := g.client.OffsetCommit(t.Context(), &kafka.OffsetCommitRequest{
-						GroupID: groupID, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{topic: {{Partition: 0, Offset: x.commit, Metadata: meta}}},
-					}); err != nil {
-						t.Fatal(err)
-					}
+					g.commit(x.commit, meta)
 				}
 				w := g.holding(func(c *Config) { c.Reset, c.Fresh = x.reset, x.commit < 0 })
 				if x.complain != "" {
@@ -237,11 +229,7 @@ func TestMetadataFromBeyondTheLogIsNotBelieved(t *testing.T) {
 		g := newRig(t, seeded(1))
 		g.publish(0, 20)
 		// sentTo 40, and 31 to 33 settled
-		if _, err := g.client.OffsetCommit(t.Context(), &kafka.OffsetCommitRequest{
-			GroupID: groupID, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{topic: {{Partition: 0, Offset: 30, Metadata: "roomrelay/1:30:40::AQM"}}},
-		}); err != nil {
-			t.Fatal(err)
-		}
+		g.commit(30, "roomrelay/1:30:40::AQM")
 		w := g.holding(func(c *Config) { c.Reset = Latest })
 		w.awaitReady()
 		g.publish(0, 20)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol/offsetcommit"
+	"github.com/segmentio/kafka-go/protocol/findcoordinator"
 	"github.com/segmentio/kafka-go/protocol/offsetfetch"
 )
 
@@ -48,7 +48,14 @@ func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outco
 	if !ok {
 		return outcomes, errors.New("committing: not in the group")
 	}
-	answer, err := roundTrip[*offsetcommit.Response](ctx, m, CommitPatience, m.commitRequest(i, offsets))
+	ctx, cancel := context.WithTimeout(ctx, CommitPatience)
+	defer cancel()
+	// Asked for beforehand: the Transport would do so itself, and its error would leave open whether the commit was sent.
+	node, err := m.coordinator(ctx)
+	if err != nil {
+		return outcomes, fmt.Errorf("committing: %w", err)
+	}
+	answer, err := roundTrip[*commitResponse](ctx, m, CommitPatience, m.commitRequest(i, node, offsets))
 	if err != nil {
 		if !neverSent(err) {
 			for x := range outcomes {
@@ -76,10 +83,22 @@ func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outco
 	return outcomes, err
 }
 
-func (m *Member) commitRequest(i identity, offsets []Offset) *offsetcommit.Request {
-	topic := offsetcommit.RequestTopic{Name: m.cfg.Topic}
+// coordinator finds the broker that coordinates the group.
+func (m *Member) coordinator(ctx context.Context) (node int32, err error) {
+	answer, err := roundTrip[*findcoordinator.Response](ctx, m, CommitPatience, &findcoordinator.Request{Key: m.cfg.Group})
+	if err == nil && answer.ErrorCode != 0 {
+		err = kafka.Error(answer.ErrorCode)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("finding the coordinator of group %q: %w", m.cfg.Group, err)
+	}
+	return answer.NodeID, nil
+}
+
+func (m *Member) commitRequest(i identity, node int32, offsets []Offset) *commitRequest {
+	topic := commitTopic{Name: m.cfg.Topic}
 	for _, o := range offsets {
-		topic.Partitions = append(topic.Partitions, offsetcommit.RequestPartition{
+		topic.Partitions = append(topic.Partitions, commitPartition{
 			PartitionIndex:    o.Partition,
 			CommittedOffset:   o.Offset,
 			CommittedMetadata: o.Metadata,
@@ -87,13 +106,14 @@ func (m *Member) commitRequest(i identity, offsets []Offset) *offsetcommit.Reque
 			CommittedLeaderEpoch: -1,
 		})
 	}
-	return &offsetcommit.Request{
+	return &commitRequest{
+		node:            node,
 		GroupID:         m.cfg.Group,
 		GenerationID:    i.generation,
 		MemberID:        i.id,
-		RetentionTimeMs: -1,
+		RetentionTimeMS: -1,
 		GroupInstanceID: m.cfg.InstanceID,
-		Topics:          []offsetcommit.RequestTopic{topic},
+		Topics:          []commitTopic{topic},
 	}
 }
 

@@ -1,11 +1,15 @@
 package group
 
-import "github.com/segmentio/kafka-go/protocol"
+import (
+	kafka "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
 
 func init() {
 	protocol.Register(&joinRequest{}, &joinResponse{})
 	protocol.Register(&heartbeatRequest{}, &heartbeatResponse{})
 	protocol.Register(&leaveRequest{}, &leaveResponse{})
+	protocol.Register(&commitRequest{}, &commitResponse{})
 }
 
 // joinRequest is JoinGroup. Version 8 added Reason (KIP-800), version 9 SkipAssignment (KIP-814), without
@@ -111,3 +115,56 @@ type leftMember struct {
 }
 
 func (r *leaveResponse) ApiKey() protocol.ApiKey { return protocol.LeaveGroup }
+
+// commitRequest is OffsetCommit. kafka-go's own type looks for the coordinator on its way, and doesn't tell whether it was
+// that what failed, and so whether the commit was sent. kafka.Client.OffsetCommit can't be used beside this type.
+type commitRequest struct {
+	GroupID         string        `kafka:"min=v2,max=v7"`
+	GenerationID    int32         `kafka:"min=v2,max=v7"`
+	MemberID        string        `kafka:"min=v2,max=v7"`
+	RetentionTimeMS int64         `kafka:"min=v2,max=v4"`
+	GroupInstanceID string        `kafka:"min=v7,max=v7,nullable"`
+	Topics          []commitTopic `kafka:"min=v2,max=v7"`
+
+	node int32 // the coordinator
+}
+
+type commitTopic struct {
+	Name       string            `kafka:"min=v2,max=v7"`
+	Partitions []commitPartition `kafka:"min=v2,max=v7"`
+}
+
+type commitPartition struct {
+	PartitionIndex       int32  `kafka:"min=v2,max=v7"`
+	CommittedOffset      int64  `kafka:"min=v2,max=v7"`
+	CommittedLeaderEpoch int32  `kafka:"min=v6,max=v7"`
+	CommittedMetadata    string `kafka:"min=v2,max=v7,nullable"`
+}
+
+func (r *commitRequest) ApiKey() protocol.ApiKey { return protocol.OffsetCommit }
+
+// Broker sends the request to the coordinator that was found for it. An error means that it wasn't sent.
+func (r *commitRequest) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
+	b, ok := cluster.Brokers[r.node]
+	if !ok {
+		return protocol.Broker{}, kafka.BrokerNotAvailable
+	}
+	return b, nil
+}
+
+type commitResponse struct {
+	ThrottleTimeMS int32            `kafka:"min=v3,max=v7"`
+	Topics         []committedTopic `kafka:"min=v2,max=v7"`
+}
+
+type committedTopic struct {
+	Name       string               `kafka:"min=v2,max=v7"`
+	Partitions []committedPartition `kafka:"min=v2,max=v7"`
+}
+
+type committedPartition struct {
+	PartitionIndex int32 `kafka:"min=v2,max=v7"`
+	ErrorCode      int16 `kafka:"min=v2,max=v7"`
+}
+
+func (r *commitResponse) ApiKey() protocol.ApiKey { return protocol.OffsetCommit }
