@@ -49,6 +49,7 @@ type claim struct {
 	gone        chan struct{} // closed when the claim is over
 	moved       chan struct{} // holds a token when Limit may have moved
 	gaveUp      bool          // over in order; written by run, read after it
+	open        transaction   // of a producer; belongs to run
 
 	mu         sync.Mutex // of all below
 	phase      phase

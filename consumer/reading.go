@@ -71,6 +71,7 @@ func (cl *claim) fetch(position int64) (next int64, err error) {
 			out.flush()
 			next = max(position, records.Position())
 			cl.passed(next)
+			cl.waits(next, answer.LastStable, answer.HighWatermark)
 			if err != nil {
 				err = fmt.Errorf("reading partition %d at %d: %w", cl.partition, next, err)
 			}
