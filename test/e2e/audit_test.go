@@ -25,6 +25,7 @@ type report struct {
 	shown      []imsim.Shown
 	firsts     map[audit.Message]*kgo.Record // of each message
 	copies     int                           // letters beyond the first with one identity
+	deleted    int                           // records that the broker deleted before they were read here
 	twice      int                           // records that repeat another one: a producer wrote them again
 	duplicates int64                         // messages that were sent again with resendFlag 1 though they had been shown
 	calls      int64
@@ -89,7 +90,11 @@ func (s *stand) check(ctx context.Context, t testing.TB) (*report, error) {
 	stats := s.sim.stats(t)
 	r := &report{records: records, shown: s.sim.shown(t), firsts: map[audit.Message]*kgo.Record{}, duplicates: stats.Deduplicated, calls: stats.Calls}
 	in := audit.Input{ByRoom: s.settings["ordering"] == "room", Shown: slices.Values(r.shown)}
-	in.Published = r.events(s, records)
+	starts, err := s.cluster.startsOf(ctx, s.topic)
+	if err != nil {
+		return nil, err
+	}
+	in.Published = r.events(s, records, starts)
 	in.Letters = r.letters(s, written)
 	for range stats.Unflagged {
 		in.Unflagged = append(in.Unflagged, audit.Message{MsgID: "(the simulator doesn't say which)"})
@@ -100,7 +105,7 @@ func (s *stand) check(ctx context.Context, t testing.TB) (*report, error) {
 }
 
 // events are the records as events, by the lines that they were published from.
-func (r *report) events(s *stand, records []*kgo.Record) (all []audit.Event) {
+func (r *report) events(s *stand, records []*kgo.Record, starts ends) (all []audit.Event) {
 	seen := map[int]bool{}
 	for _, x := range records {
 		number, err := strconv.Atoi(header(x, headerLine))
@@ -125,12 +130,17 @@ func (r *report) events(s *stand, records []*kgo.Record) (all []audit.Event) {
 	s.producer.mu.Lock()
 	defer s.producer.mu.Unlock()
 	for number := s.linesAudited + 1; number <= len(s.producer.lines); number++ {
-		if _, acked := s.producer.acked[number]; acked && !seen[number] {
+		switch at, acked := s.producer.acked[number]; {
+		case !acked || seen[number]:
+		case at.offset < starts[at.partition]:
+			r.deleted++
+		default:
 			r.violate("line %d was acknowledged by Kafka and isn't in the topic", number)
 		}
 	}
 	if s.producer.failed != nil {
 		r.violate("publishing: %v", s.producer.failed)
+		s.producer.failed = nil
 	}
 	s.linesAudited = len(s.producer.lines)
 	return all

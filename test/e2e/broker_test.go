@@ -9,10 +9,12 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
 	mobynet "github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/network"
 	tcwait "github.com/testcontainers/testcontainers-go/wait"
@@ -129,4 +131,45 @@ func freePorts(n int) (ports []int, err error) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
+}
+
+// kill ends the broker as kill -9 does.
+func (b *broker) kill(t testing.TB) {
+	t.Helper()
+	if _, err := b.engine.client.ContainerKill(t.Context(), b.box.GetContainerID(), client.ContainerKillOptions{Signal: "KILL"}); err != nil {
+		t.Fatalf("killing broker %d: %v", b.id, err)
+	}
+}
+
+// stop ends it in order, as SIGTERM does.
+func (b *broker) stop(t testing.TB) {
+	t.Helper()
+	patience := 60 // seconds
+	if _, err := b.engine.client.ContainerStop(t.Context(), b.box.GetContainerID(), client.ContainerStopOptions{Timeout: &patience}); err != nil {
+		t.Fatalf("stopping broker %d: %v", b.id, err)
+	}
+}
+
+// start starts it again where it was; it answers some seconds later.
+func (b *broker) start(t testing.TB) {
+	t.Helper()
+	if _, err := b.engine.client.ContainerStart(t.Context(), b.box.GetContainerID(), client.ContainerStartOptions{}); err != nil {
+		t.Fatalf("starting broker %d again: %v", b.id, err)
+	}
+}
+
+// freeze lets it stand still; its connections stay open.
+func (b *broker) freeze(t testing.TB) {
+	t.Helper()
+	if _, err := b.engine.client.ContainerPause(t.Context(), b.box.GetContainerID(), client.ContainerPauseOptions{}); err != nil {
+		t.Fatalf("freezing broker %d: %v", b.id, err)
+	}
+}
+
+// thaw lets it go on.
+func (b *broker) thaw(t testing.TB) {
+	t.Helper()
+	if _, err := b.engine.client.ContainerUnpause(t.Context(), b.box.GetContainerID(), client.ContainerUnpauseOptions{}); err != nil {
+		t.Fatalf("thawing broker %d: %v", b.id, err)
+	}
 }

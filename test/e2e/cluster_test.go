@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // cluster is the brokers that tests share. Each test has topics and a group of its own there.
@@ -60,7 +62,7 @@ func newCluster(ctx context.Context, n int) (*cluster, error) {
 		}
 	}
 	// What an operator asks must not wait for a dead broker.
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.RetryTimeout(20*time.Second), kgo.MetadataMinAge(100*time.Millisecond))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.AlwaysRetryEOF(), kgo.RetryTimeout(20*time.Second), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
@@ -131,4 +133,93 @@ func (c *cluster) createTopic(t testing.TB, name string, partitions int32, confi
 		}
 		return false, err.Error()
 	})
+}
+
+// breakable gives the cluster of three brokers to a test that breaks them; without one it skips the test.
+func breakable(t testing.TB) *cluster {
+	t.Helper()
+	if external() != nil {
+		t.Skipf("this test breaks brokers, and those of %s aren't its own", envBrokers)
+	}
+	return clusterOf(t, 3)
+}
+
+// whole waits until every broker is back and every replica in sync.
+func (c *cluster) whole(t testing.TB) {
+	t.Helper()
+	poll(t, 2*time.Minute, "the cluster is whole again", func() (bool, string) {
+		m, err := c.admin.Metadata(t.Context())
+		if err != nil {
+			return false, err.Error()
+		}
+		if len(m.Brokers) < len(c.brokers) {
+			return false, fmt.Sprintf("%d brokers", len(m.Brokers))
+		}
+		for _, topic := range m.Topics {
+			for _, p := range topic.Partitions {
+				if p.Err != nil || len(p.ISR) < len(p.Replicas) {
+					return false, fmt.Sprintf("%s/%d: in sync %v of %v, %v", topic.Topic, p.Partition, p.ISR, p.Replicas, p.Err)
+				}
+			}
+		}
+		return true, ""
+	})
+}
+
+// broker gives the one with the id.
+func (c *cluster) broker(t testing.TB, id int32) *broker {
+	t.Helper()
+	at := slices.IndexFunc(c.brokers, func(b *broker) bool { return b.id == id })
+	if at < 0 {
+		t.Fatalf("there is no broker %d", id)
+	}
+	return c.brokers[at]
+}
+
+// led are the partitions of the topic that a broker leads.
+func (c *cluster) led(t testing.TB, topic string, id int32) (partitions []int32) {
+	t.Helper()
+	m, err := c.admin.Metadata(t.Context(), topic)
+	if err != nil {
+		t.Fatalf("asking for the leaders of %s: %v", topic, err)
+	}
+	for _, p := range m.Topics[topic].Partitions.Sorted() {
+		if p.Leader == id {
+			partitions = append(partitions, p.Partition)
+		}
+	}
+	return partitions
+}
+
+// coordinator is the broker that coordinates a group.
+func (c *cluster) coordinator(t testing.TB, group string) int32 {
+	t.Helper()
+	got := c.admin.FindGroupCoordinators(t.Context(), group)
+	if err := got.Error(); err != nil {
+		t.Fatalf("asking for the coordinator of %s: %v", group, err)
+	}
+	return got[group].NodeID
+}
+
+// controller is the broker that is the active controller now. Metadata names any broker here.
+func (c *cluster) controller(t testing.TB) int32 {
+	t.Helper()
+	req := kmsg.NewPtrDescribeQuorumRequest()
+	topic := kmsg.NewDescribeQuorumRequestTopic()
+	topic.Topic = "__cluster_metadata"
+	topic.Partitions = append(topic.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
+	req.Topics = append(req.Topics, topic)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.AlwaysRetryEOF())
+	if err != nil {
+		t.Fatalf("making a client: %v", err)
+	}
+	defer cl.Close()
+	got, err := req.RequestWith(t.Context(), cl)
+	if err == nil {
+		err = kerr.ErrorForCode(got.ErrorCode)
+	}
+	if err != nil || len(got.Topics) == 0 {
+		t.Fatalf("asking for the active controller: %v", err)
+	}
+	return got.Topics[0].Partitions[0].LeaderID
 }

@@ -82,6 +82,10 @@ func (c *crew) kill(t testing.TB, i int) {
 func (c *crew) stop(t testing.TB, i int) {
 	t.Helper()
 	w := c.at[i]
+	poll(t, 30*time.Second, w.name+" has begun", func() (bool, string) {
+		_, begun := w.logged("worker starts", time.Time{}) // before, a signal ends it as it ends any program
+		return begun || !w.running(), w.lastWords()
+	})
 	if code := w.terminate(t, stopLimit); code != 0 {
 		t.Errorf("%s ended with code %d after SIGTERM; its last words:\n%s", w.name, code, w.lastWords())
 	}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -46,21 +47,27 @@ func (f *figures) tell(t testing.TB, r *report, what string, bound time.Duration
 }
 
 // silences are, for each partition, the longest time that overlaps a span in which none of its messages
-// was shown though one was published. What was shown before the last audit doesn't count.
-func (r *report) silences(from, to time.Time) (longest []time.Duration) {
+// was shown though one stood in its log. What was shown before the last audit doesn't count.
+func (r *report) silences(from, to time.Time) []time.Duration {
+	return slices.Collect(maps.Values(r.stood(from, to)))
+}
+
+// stood are the silences by partition.
+func (r *report) stood(from, to time.Time) map[int32]time.Duration {
 	shown := map[int32][]showing{}
 	for _, m := range r.shown {
 		if x := r.firsts[audit.Message{Room: m.Room, MsgID: m.MsgID}]; x != nil {
 			shown[x.Partition] = append(shown[x.Partition], showing{m, x.Timestamp})
 		}
 	}
-	for _, list := range shown {
-		longest = append(longest, stillest(list, from, to))
+	longest := map[int32]time.Duration{}
+	for p, list := range shown {
+		longest[p] = stillest(list, from, to)
 	}
 	return longest
 }
 
-// showing is a message with the time at which it was published.
+// showing is a message with the time at which a broker wrote it to its log.
 type showing struct {
 	imsim.Shown
 	published time.Time

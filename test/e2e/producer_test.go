@@ -33,15 +33,15 @@ type producer struct {
 
 	mu     sync.Mutex // of the fields below
 	lines  []chat.Line
-	acked  map[int]struct{} // numbers of lines
+	acked  map[int]place // by number of the line
 	failed error
 }
 
 func newProducer(t testing.TB, c *cluster, topic string, tr traffic) *producer {
 	t.Helper()
-	p := &producer{traffic: tr, acked: map[int]struct{}{}}
+	p := &producer{traffic: tr, acked: map[int]place{}}
 	common := []kgo.Opt{
-		kgo.SeedBrokers(c.addrs...), kgo.DefaultProduceTopic(topic), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.SeedBrokers(c.addrs...), kgo.AlwaysRetryEOF(), kgo.DefaultProduceTopic(topic), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(5 * time.Millisecond), kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
 		kgo.MaxBufferedRecords(1_000_000), kgo.ProduceRequestTimeout(5 * time.Second),
 	}
@@ -92,14 +92,14 @@ func (p *producer) publish(l *chat.Line) {
 		Key: l.Key, Value: l.Value, Timestamp: time.Now(),
 		Headers: []kgo.RecordHeader{{Key: headerLine, Value: []byte(strconv.Itoa(l.Number))}},
 	}
-	p.clients[l.Number%2].Produce(context.Background(), r, func(_ *kgo.Record, err error) {
+	p.clients[l.Number%2].Produce(context.Background(), r, func(r *kgo.Record, err error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if err != nil {
 			p.failed = errors.Join(p.failed, fmt.Errorf("line %d: %w", l.Number, err))
 			return
 		}
-		p.acked[l.Number] = struct{}{}
+		p.acked[l.Number] = place{r.Partition, r.Offset}
 	})
 }
 
@@ -111,6 +111,11 @@ func (p *producer) stop(t testing.TB) {
 	}
 	p.cancel()
 	<-p.ended
+	p.flush(t)
+}
+
+func (p *producer) flush(t testing.TB) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, cl := range p.clients {
@@ -118,6 +123,17 @@ func (p *producer) stop(t testing.TB) {
 			t.Errorf("publishing: not all is acknowledged: %v", err)
 		}
 	}
+}
+
+// some publishes n lines at once, after a stop, and waits until they are acknowledged.
+func (p *producer) some(t testing.TB, n int) {
+	t.Helper()
+	for range n {
+		if l, ok := p.pull(); ok {
+			p.publish(&l)
+		}
+	}
+	p.flush(t)
 }
 
 // line is the line with the number.

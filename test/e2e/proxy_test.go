@@ -158,3 +158,34 @@ func (p *proxy) asked(client string, key int16, from, to time.Time) (n int) {
 	}
 	return n
 }
+
+// slow makes the way slow; 0: as fast as it is.
+func (p *proxy) slow(delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = delay
+}
+
+// cut ends all connections, and with stay refuses new ones until mend.
+func (p *proxy) cut(stay bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse = stay
+	for c := range p.open {
+		_ = c.Close()
+	}
+}
+
+// mend takes connections again.
+func (p *proxy) mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse, p.delay = false, 0
+}
+
+// through is how many bytes went through so far.
+func (p *proxy) through() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bytes
+}

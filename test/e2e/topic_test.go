@@ -74,7 +74,7 @@ func (c *cluster) read(ctx context.Context, topic string, from, to ends) (record
 		return nil, nil
 	}
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(c.addrs...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: parts}),
+		kgo.SeedBrokers(c.addrs...), kgo.AlwaysRetryEOF(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: parts}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		// Markers of transactions are records here: one may be the last before an end.
 		kgo.KeepControlRecords(),
