@@ -6,9 +6,9 @@ import (
 
 	kafka "github.com/segmentio/kafka-go"
 
-	"roomrelay/consumer/internal/fetch"
 	"roomrelay/consumer/internal/offsets"
 	"roomrelay/event"
+	"roomrelay/internal/fetch"
 )
 
 // benchClaim is a running claim without broker, far from its limit.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"roomrelay/consumer/internal/fetch"
 	"roomrelay/event"
+	"roomrelay/internal/fetch"
 )
 
 // chunkMost is the most records of one notice: enough that handing over costs nothing, few enough that

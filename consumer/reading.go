@@ -8,7 +8,7 @@ import (
 
 	kafka "github.com/segmentio/kafka-go"
 
-	"roomrelay/consumer/internal/fetch"
+	"roomrelay/internal/fetch"
 )
 
 const (
