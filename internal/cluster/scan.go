@@ -1,0 +1,102 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/segmentio/kafka-go"
+
+	"roomrelay/internal/fetch"
+)
+
+const (
+	// scanBytes is asked for in one request: enough that a request costs nothing beside what it brings.
+	scanBytes = 1 << 20
+	// scanWait is how long a broker may hold a request that finds nothing: there is something to be found,
+	// but for the end of a log whose last records were aborted.
+	scanWait = 250 * time.Millisecond
+)
+
+// Scan calls each with the records of a partition from one offset up to, not including, another one, in order.
+// What retention has taken meanwhile is passed over. A record's memory is its own. An error of each ends the
+// scan and is returned as it is.
+func (c *Client) Scan(ctx context.Context, topic string, partition int32, from, to int64, each func(*fetch.Record) error) error {
+	for from < to {
+		var failed error
+		err := c.try(ctx, func(ctx context.Context) error {
+			next, err := c.scan(ctx, fetch.Request{
+				Topic: topic, Partition: partition, Offset: from, MaxBytes: scanBytes, MaxWait: scanWait, LeaderEpoch: -1,
+			}, to, each, &failed)
+			switch {
+			case failed != nil:
+				return backoff.Permanent(failed)
+			case errors.Is(err, kafka.OffsetOutOfRange):
+				return c.passOver(ctx, topic, partition, &from)
+			case err == nil && next == from:
+				return errNothing
+			}
+			from = next
+			return err
+		})
+		switch {
+		case failed != nil:
+			return failed
+		case err != nil:
+			return fmt.Errorf("reading partition %d of topic %q at offset %d: %w", partition, topic, from, err)
+		}
+	}
+	return nil
+}
+
+var errNothing = errors.New("the broker gives nothing, though the log goes on")
+
+// scan does one request. An error of each is put into failed.
+func (c *Client) scan(ctx context.Context, r fetch.Request, to int64, each func(*fetch.Record) error, failed *error) (next int64, err error) {
+	answer, err := fetch.Do(ctx, c.Transport, c.Addr, r)
+	if err != nil {
+		return r.Offset, err
+	}
+	defer answer.Close()
+	records := answer.Records(fetch.Limits{})
+	for {
+		x, ok, err := records.Next()
+		if err != nil || !ok {
+			return max(r.Offset, records.Position()), err
+		}
+		if x.Offset >= to {
+			return to, nil
+		}
+		if *failed = each(&x); *failed != nil {
+			return x.Offset, nil
+		}
+	}
+}
+
+// passOver moves from to where the log begins now.
+func (c *Client) passOver(ctx context.Context, topic string, partition int32, from *int64) error {
+	ranges, err := c.Ranges(ctx, topic, []int32{partition})
+	if err != nil {
+		return err
+	}
+	if first := ranges[0].First; first > *from {
+		*from = first
+		return nil
+	}
+	return kafka.LeaderNotAvailable // in range for the leader of now: the answer was a lagging replica's
+}
+
+// Read is one record of a topic; nil: there is none at that offset (any more).
+func (c *Client) Read(ctx context.Context, topic string, partition int32, offset int64) (found *fetch.Record, err error) {
+	ranges, err := c.Ranges(ctx, topic, []int32{partition})
+	if err != nil || offset < ranges[0].First || offset >= ranges[0].End {
+		return nil, err
+	}
+	err = c.Scan(ctx, topic, partition, offset, offset+1, func(r *fetch.Record) error {
+		found = r
+		return nil
+	})
+	return found, err
+}
