@@ -3,7 +3,6 @@ package deadletter
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"roomrelay/event"
+	"roomrelay/internal/cluster"
+	"roomrelay/internal/fetch"
 )
 
 // office is an embedded broker on a network of the bubble's own, and a running Writer.
@@ -134,47 +135,24 @@ func (f *found) header(name string) string {
 // read returns all records of a partition of the dead-letter topic.
 func (o *office) read(partition int) []found {
 	o.t.Helper()
-	client := &kafka.Client{Addr: o.addr(), Transport: o.transport, Timeout: 5 * time.Second}
 	var all []found
-	for next := int64(0); next < o.PartitionInfo("dlq.chat", int32(partition)).HighWatermark; {
-		got, err := client.Fetch(context.Background(), &kafka.FetchRequest{Topic: "dlq.chat", Partition: partition, Offset: next, MaxBytes: 8 << 20, MaxWait: time.Millisecond})
-		if err == nil {
-			err = got.Error
+	end := o.PartitionInfo("dlq.chat", int32(partition)).HighWatermark
+	err := o.cluster().Scan(context.Background(), "dlq.chat", int32(partition), 0, end, func(r *fetch.Record) error {
+		f := found{offset: r.Offset, time: r.Time, key: r.Key, value: r.Value}
+		for _, h := range r.Headers {
+			f.headers = append(f.headers, kafka.Header{Key: h.Key, Value: h.Value})
 		}
-		if err != nil {
-			o.t.Fatal(err)
-		}
-		for {
-			r, err := got.Records.ReadRecord()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				o.t.Fatal(err)
-			}
-			f := found{offset: r.Offset, time: r.Time, key: bytesOf(o.t, r.Key), value: bytesOf(o.t, r.Value)}
-			for _, h := range r.Headers {
-				f.headers = append(f.headers, kafka.Header{Key: h.Key, Value: bytes.Clone(h.Value)})
-			}
-			all = append(all, f)
-			next = r.Offset + 1
-		}
+		all = append(all, f)
+		return nil
+	})
+	if err != nil {
+		o.t.Fatal(err)
 	}
 	return all
 }
 
-func bytesOf(t *testing.T, b kafka.Bytes) []byte {
-	if b == nil {
-		return nil
-	}
-	v, err := io.ReadAll(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if v == nil {
-		v = []byte{}
-	}
-	return v
+func (o *office) cluster() *cluster.Client {
+	return &cluster.Client{Transport: o.transport, Addr: o.addr()}
 }
 
 // records is the one batch of a produce request, decompressed.

@@ -1,0 +1,136 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"roomrelay/internal/cluster"
+	"roomrelay/internal/fetch"
+)
+
+// near is how far apart two letters may stand to be read in one go: a request brings as many records anyway.
+const near = 1000
+
+// errEnough ends a scan that has what it wanted.
+var errEnough = errors.New("enough")
+
+// Fetch reads the records of letters. The answer is in the order of the entries; nil stands for one that
+// retention has taken since.
+func (d *Desk) Fetch(ctx context.Context, entries []*Entry) ([]*Filed, error) {
+	order := make([]int, len(entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return comparePlaces(entries[a].Place, entries[b].Place) })
+	found := make([]*Filed, len(entries))
+	for len(order) > 0 {
+		n := 1
+		for n < len(order) {
+			before, next := entries[order[n-1]].Place, entries[order[n]].Place
+			if next.Partition != before.Partition || next.Offset-before.Offset > near {
+				break
+			}
+			n++
+		}
+		if err := d.fetchRun(ctx, entries, order[:n], found); err != nil {
+			return nil, err
+		}
+		order = order[n:]
+	}
+	return found, nil
+}
+
+// fetchRun reads entries that stand near one another, which order names in the order of offsets.
+func (d *Desk) fetchRun(ctx context.Context, entries []*Entry, order []int, found []*Filed) error {
+	first, last := entries[order[0]].Place, entries[order[len(order)-1]].Place
+	err := d.Client.Scan(ctx, d.Topic, first.Partition, first.Offset, last.Offset+1, func(r *fetch.Record) error {
+		for len(order) > 0 && entries[order[0]].Place.Offset < r.Offset {
+			order = order[1:]
+		}
+		for len(order) > 0 && entries[order[0]].Place.Offset == r.Offset {
+			letter, _, err := read(first.Partition, d.Group, r)
+			if err != nil {
+				return fmt.Errorf("reading letter %s again: %w", Place{first.Partition, r.Offset}, err)
+			}
+			found[order[0]] = letter
+			order = order[1:]
+		}
+		if len(order) == 0 {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// At reads the record at a place. Both are nil if there is none any more, or it is neither.
+func (d *Desk) At(ctx context.Context, at Place) (*Filed, *Mark, error) {
+	partitions, err := d.Client.Partitions(ctx, d.Topic)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Contains(partitions, at.Partition) {
+		return nil, nil, fmt.Errorf("topic %q has no partition %d", d.Topic, at.Partition)
+	}
+	r, err := d.Client.Read(ctx, d.Topic, at.Partition, at.Offset)
+	if err != nil || r == nil {
+		return nil, nil, err
+	}
+	return read(at.Partition, d.Group, r)
+}
+
+func comparePlaces(a, b Place) int {
+	if a.Partition != b.Partition {
+		return int(a.Partition) - int(b.Partition)
+	}
+	switch {
+	case a.Offset < b.Offset:
+		return -1
+	case a.Offset > b.Offset:
+		return 1
+	}
+	return 0
+}
+
+// mostMarks go in one request. A mark has some 600 bytes.
+const mostMarks = 500
+
+// Mark writes marks. With an error some of them may be written. Each goes to the partition of its Place.
+func (d *Desk) Mark(ctx context.Context, marks []*Mark) error {
+	by := map[int32][]cluster.Message{}
+	var partitions []int32 // in the order of their first mark: a letter's older records come before its newest
+	for _, m := range marks {
+		p := m.Place.Partition
+		if by[p] == nil {
+			partitions = append(partitions, p)
+		}
+		by[p] = append(by[p], m.message())
+	}
+	for _, p := range partitions {
+		for some := range slices.Chunk(by[p], mostMarks) {
+			if _, err := d.Client.Append(ctx, d.Topic, p, some); err != nil {
+				return fmt.Errorf("marking letters: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// MarksOf makes the marks of what was done with a letter: one for each partition on which a record of it isn't
+// covered, older ones first. m is the mark without Place, Identity and Replays.
+func MarksOf(e *Entry, m Mark) []*Mark {
+	m.Identity, m.Room = e.Identity, e.Room
+	var all []*Mark
+	for _, o := range e.Older {
+		older := m
+		older.Place, older.Replays = o.Place, int(o.Replays)
+		all = append(all, &older)
+	}
+	m.Place, m.Replays = e.Place, int(e.Replays)
+	return append(all, &m)
+}

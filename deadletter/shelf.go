@@ -1,0 +1,171 @@
+package deadletter
+
+// key is an Identity in less room.
+type key struct {
+	group, topic uint32
+	partition    int32
+	offset       int64
+}
+
+// names are texts that repeat, each kept once. It belongs to one goroutine.
+type names struct {
+	ids  map[string]uint32
+	list []string
+}
+
+// mostNames is how many texts are kept of which there are usually a few dozen: what repeats less isn't worth it.
+const mostNames = 1 << 12
+
+func newNames() *names { return &names{ids: map[string]uint32{}} }
+
+func (n *names) id(s string) uint32 {
+	id, ok := n.ids[s]
+	if !ok {
+		id = uint32(len(n.list))
+		n.ids[s] = id
+		n.list = append(n.list, s)
+	}
+	return id
+}
+
+func (n *names) same(s string) string {
+	if _, ok := n.ids[s]; !ok && len(n.list) >= mostNames {
+		return s
+	}
+	return n.list[n.id(s)]
+}
+
+func (n *names) key(i Identity) key {
+	return key{n.id(i.Group), n.id(i.Topic), i.Partition, i.Offset}
+}
+
+// shelf is one partition of the dead-letter topic as it is read, from old to new. It belongs to one goroutine.
+//
+// A letter is taken away as soon as a mark covers it and its replay is settled. So memory is that of what is
+// outstanding or on its way, and of the marks read last.
+type shelf struct {
+	partition int32
+	reading   *Reading
+	settled   Settled
+	names     *names
+	open      map[key]*Entry
+	covered   covered
+	ended     map[key]*Entry // those that are done, where they are asked for
+
+	done       map[string]int // letters of a group ended here, less those that came back here
+	letters    int
+	marks      int
+	unreadable int
+	oldest     Moment // of letters
+}
+
+func newShelf(partition int32, r *Reading, settled Settled) *shelf {
+	return &shelf{partition: partition, reading: r, settled: settled, names: newNames(), open: map[key]*Entry{}, done: map[string]int{}, ended: map[key]*Entry{}}
+}
+
+// letter takes in a record of a letter.
+func (s *shelf) letter(f *Filed, matched bool) {
+	s.letters++
+	if s.oldest == 0 {
+		s.oldest = momentOf(f.Written)
+	}
+	k := s.names.key(f.Identity)
+	if covers, ok := s.covered.get(k); ok && f.Replays <= covers {
+		return // a copy that comes after the mark
+	}
+	e := s.open[k]
+	switch {
+	case e == nil:
+		e = &Entry{}
+		s.open[k] = e
+		delete(s.ended, k)
+		if f.Replays > 0 {
+			s.done[f.Identity.Group]-- // it came back from a replay that has ended
+		}
+	case f.Replays < int(e.Replays):
+		return
+	}
+	e.update(f, s.names, matched)
+}
+
+// mark takes in a mark.
+func (s *shelf) mark(m *Mark) {
+	s.marks++
+	k := s.names.key(m.Identity)
+	covers, ok := s.covered.get(k)
+	first := !ok || covers < m.Replays // another operator's mark of the same failure counts once
+	if first {
+		s.covered.put(k, m.Replays)
+	}
+	e := s.open[k]
+	if e == nil {
+		if first {
+			s.done[m.Identity.Group]++ // its letter is gone already, or was read by an earlier call
+		}
+		return
+	}
+	if int(e.Replays) > m.Replays {
+		return
+	}
+	e.Marks = append(e.Marks, m)
+	e.State = OnItsWay
+	if s.over(e) {
+		s.end(k, e)
+	}
+}
+
+// over says that nothing of a marked letter is on its way any more.
+func (s *shelf) over(e *Entry) bool {
+	for _, m := range e.Marks {
+		if m.Action == ActionDiscard || m.elsewhere() {
+			continue
+		}
+		if !s.settled.Settled(m.Identity.Group, m.Identity.Topic, m.Position) {
+			return false
+		}
+	}
+	return true
+}
+
+// end takes a letter away that is done.
+func (s *shelf) end(k key, e *Entry) {
+	delete(s.open, k)
+	s.done[e.Identity.Group]++
+	if s.reading.Done && e.Matched {
+		e.State = Done
+		s.ended[k] = e
+		return
+	}
+	e.Marks = nil
+}
+
+// settle looks again at what is on its way.
+func (s *shelf) settle() {
+	for k, e := range s.open {
+		if e.State == OnItsWay && s.over(e) {
+			s.end(k, e)
+		}
+	}
+}
+
+// covered remembers which letters the last marks cover, so that a copy that comes after its mark is known as
+// one: the write of a letter that wasn't answered and was repeated, or the failure of another operator's
+// replay. Both come within seconds. It is of fixed size: the newer half is kept when the older one goes.
+type covered struct{ newer, older map[key]int }
+
+const halfCovered = 1 << 12
+
+func (c *covered) get(k key) (replays int, ok bool) {
+	if replays, ok = c.newer[k]; ok {
+		return replays, ok
+	}
+	replays, ok = c.older[k]
+	return replays, ok
+}
+
+func (c *covered) put(k key, replays int) {
+	if c.newer == nil || len(c.newer) >= halfCovered {
+		c.older, c.newer = c.newer, make(map[key]int)
+	}
+	c.newer[k] = replays
+}
