@@ -32,11 +32,15 @@ type program struct {
 const (
 	exitFine   = 0
 	exitFailed = 1
-	exitUsage  = 2
+	exitUsage  = 2 // of what isn't an operator's verb
+	exitLeft   = 2 // of an operator's verb: done, with something left
 )
 
 // errTold is the error of a command that has said itself what is wrong.
 var errTold = errors.New("told already")
+
+// errLeft is the outcome of an operator's verb that has done its work and said what is left.
+var errLeft = errors.New("something is left")
 
 // run executes the command line. The first signal ends the command in order, the second one at once.
 func (p *program) run(args []string, signals <-chan os.Signal) int {
@@ -61,20 +65,26 @@ func (p *program) run(args []string, signals <-chan os.Signal) int {
 func (p *program) execute(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
+	usage := exitUsage
+	if operators(c) {
+		usage = exitFailed // 2 says there that something is left
+	}
 	switch mistakes, wrong := errors.AsType[config.Mistakes](err); {
 	case err == nil:
 		return exitFine
+	case errors.Is(err, errLeft):
+		return exitLeft
 	case errors.Is(err, errTold):
 		return exitFailed
 	case wrong:
 		for _, m := range mistakes {
 			fmt.Fprintf(p.err, "roomrelay: %v\n", m)
 		}
-		return exitUsage
+		return usage
 	case !p.began:
-		fmt.Fprintf(p.err, "roomrelay: %v\nSee roomrelay --help.\n", err)
-		return exitUsage
+		fmt.Fprintf(p.err, "roomrelay: %v\nSee %s --help.\n", err, c.CommandPath())
+		return usage
 	default:
 		fmt.Fprintf(p.err, "roomrelay: %v\n", err)
 		return exitFailed
@@ -101,7 +111,7 @@ func (p *program) root() *cobra.Command {
 	root.SetIn(p.in)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
-	root.AddCommand(p.workerCommand(), p.produceCommand(), p.checkCommand(), p.healthCommand(), p.configCommand(), &cobra.Command{
+	root.AddCommand(p.workerCommand(), p.produceCommand(), p.checkCommand(), p.healthCommand(), p.configCommand(), p.dlqCommand(), &cobra.Command{
 		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
 		Run: func(*cobra.Command, []string) { fmt.Fprintln(p.out, versionText()) },
 	})
@@ -110,12 +120,17 @@ func (p *program) root() *cobra.Command {
 
 // command makes a subcommand with the settings that it uses.
 func (p *program) command(name, short, long string, use config.Use, run func(context.Context, *config.Flags) error) *cobra.Command {
+	return p.commandOf(name, short, long, use, cobra.NoArgs, func(ctx context.Context, f *config.Flags, _ []string) error { return run(ctx, f) })
+}
+
+// commandOf makes a subcommand that takes arguments; name may show them.
+func (p *program) commandOf(name, short, long string, use config.Use, args cobra.PositionalArgs, run func(context.Context, *config.Flags, []string) error) *cobra.Command {
 	var flags *config.Flags
 	c := &cobra.Command{
-		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Use: name, Short: short, Long: long, Args: args,
+		RunE: func(c *cobra.Command, args []string) error {
 			p.began = true
-			return run(c.Context(), flags)
+			return run(c.Context(), flags, args)
 		},
 	}
 	flags = config.NewFlags(c.Flags(), use)
@@ -130,7 +145,7 @@ func (p *program) command(name, short, long string, use config.Use, run func(con
 func (p *program) help(c *cobra.Command, use config.Use) {
 	width := width(p.out)
 	config.Wrap(p.out, c.Long, "", width)
-	fmt.Fprintf(p.out, "\nUsage:\n  %s [flags]\n\n", c.CommandPath())
+	fmt.Fprintf(p.out, "\nUsage:\n  %s\n\n", c.UseLine())
 	fmt.Fprintln(p.out, "Flags:")
 	c.InitDefaultHelpFlag()
 	c.Flags().VisitAll(func(f *pflag.Flag) {

@@ -21,6 +21,9 @@ func (l *loading) check() {
 		}
 	}
 	l.checkKafka()
+	if l.use != Producer {
+		l.checkTopics()
+	}
 	if l.use == Worker {
 		l.checkWorker()
 	}
@@ -38,10 +41,14 @@ func (l *loading) rule(broken bool, name, problem string, others ...string) {
 	l.mistaken(x, l.Source(name), x.value.String(), problem)
 }
 
-func (l *loading) checkWorker() {
+func (l *loading) checkTopics() {
 	s := l.Settings
 	l.rule(s.DeadLetterTopic == s.Topic, "dead-letter-topic", "takes another topic than that of the events")
 	l.rule(topicName(s.DeadLetterTopic) != nil, "dead-letter-topic", "takes up to 249 letters: that of the topic with dlq. before it is too long, so name another", "topic")
+}
+
+func (l *loading) checkWorker() {
+	s := l.Settings
 	if s.AppSecret == "" && !l.wrong["app-secret"] && !l.wrong["app-secret-file"] {
 		l.mistaken(lookup(l.sections, "app-secret"), "", "", "is required: set "+variable("app-secret")+", or app-secret-file")
 	}

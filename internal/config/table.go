@@ -19,6 +19,8 @@ const (
 	Worker Use = iota + 1
 	// Producer is those that publishing needs: how Kafka is reached, and the topic.
 	Producer
+	// Operator is those that looking after letters needs: Producer's, the group and the dead-letter topic.
+	Operator
 )
 
 // setting is one line of the table.
@@ -29,7 +31,8 @@ type setting struct {
 	byDef    string // shown as the default instead of the value; "" if the value says it
 	required bool
 	secret   bool
-	both     bool // for Producer, too
+	both     bool // for Producer and Operator, too
+	operator bool // for Operator, too
 }
 
 // section is settings that are told of together.
@@ -53,8 +56,8 @@ func (s *Settings) kafka() []setting {
 	return []setting{
 		{name: "brokers", value: listValue{&s.Brokers, address}, required: true, both: true, help: "addresses of brokers, host:port; list them all, so that one that is down doesn't matter"},
 		{name: "topic", value: textValue{&s.Topic, topicName}, required: true, both: true, help: "topic with the chat events"},
-		{name: "group", value: textValue{&s.Group, printable}, required: true, help: "consumer group; workers of one group share the topic's partitions"},
-		{name: "dead-letter-topic", value: textValue{&s.DeadLetterTopic, topicName}, byDef: "`dlq.` and the topic", help: "topic for what could not be delivered; it must exist, with cleanup.policy=delete"},
+		{name: "group", value: textValue{&s.Group, printable}, required: true, operator: true, help: "consumer group; workers of one group share the topic's partitions"},
+		{name: "dead-letter-topic", value: textValue{&s.DeadLetterTopic, topicName}, operator: true, byDef: "`dlq.` and the topic", help: "topic for what could not be delivered; it must exist, with cleanup.policy=delete"},
 		{name: "client-id", value: textValue{&s.ClientID, printable}, both: true, help: "name by which brokers log this client"},
 		{name: "tls", value: boolean{&s.TLS}, both: true, help: "connect to the brokers with TLS"},
 		{name: "tls-ca-file", value: textValue{at: &s.TLSCAFile}, both: true, byDef: "the system's", help: "PEM file with the certificates to trust"},
@@ -121,7 +124,7 @@ func (s *Settings) operation() []setting {
 }
 
 // of says whether the setting is for the command.
-func (x *setting) of(u Use) bool { return u == Worker || x.both }
+func (x *setting) of(u Use) bool { return u == Worker || x.both || u == Operator && x.operator }
 
 // lookup finds a setting by name; nil: there is none.
 func lookup(t []section, name string) *setting {

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"roomrelay/consumer"
+	"roomrelay/deadletter"
+	"roomrelay/internal/cluster"
+	"roomrelay/internal/config"
+)
+
+const dlqLong = `Finds, judges, replays and discards letters: the events that could not be delivered. Each verb works on the letters of one group, the configured one, unless --all-groups is given. None of them needs the API's credentials.
+
+Exit codes: 0 done; 1 something failed, or the command line is wrong; 2 done, and something is left that somebody should look at.`
+
+// dlqCommand is the parent of the operators' verbs.
+func (p *program) dlqCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "dlq", Short: "Find, judge, replay and discard letters", Long: dlqLong,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+			}
+			return c.Help()
+		},
+	}
+	c.AddCommand(p.statsCommand(), p.lsCommand(), p.showCommand())
+	return c
+}
+
+// operators says whether a command is an operator's verb.
+func operators(c *cobra.Command) bool {
+	for ; c != nil; c = c.Parent() {
+		if c.Name() == "dlq" || c.Name() == "trace" {
+			return true
+		}
+	}
+	return false
+}
+
+// desk is what the operators' verbs work at.
+type desk struct {
+	*deadletter.Desk
+	p        *program
+	settings *config.Settings
+	close    func()
+}
+
+// sit loads the settings and opens the way to Kafka. topics are those besides the configured ones.
+func (p *program) sit(f *config.Flags, topics ...string) (*desk, error) {
+	s, err := config.Load(f, p.environ)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range s.Warnings {
+		fmt.Fprintf(p.err, "roomrelay: %s\n", w)
+	}
+	transport, err := p.transport(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range topics {
+		if t != "" && !slices.Contains(transport.MetadataTopics, t) {
+			transport.MetadataTopics = append(transport.MetadataTopics, t)
+		}
+	}
+	c := &cluster.Client{Transport: transport, Addr: s.Addr()}
+	return &desk{
+		Desk: &deadletter.Desk{Client: c, Topic: s.DeadLetterTopic, Source: s.Topic, Group: s.Group, Progress: progressOf(c)},
+		p:    p, settings: s, close: transport.CloseIdleConnections,
+	}, nil
+}
+
+// progressOf reads what groups have settled.
+func progressOf(c *cluster.Client) func(context.Context, string, string) (func(deadletter.Place) bool, error) {
+	return func(ctx context.Context, group, topic string) (func(deadletter.Place) bool, error) {
+		partitions, err := c.Partitions(ctx, topic)
+		if errors.Is(err, cluster.ErrMissing) {
+			return func(deadletter.Place) bool { return true }, nil // what stood in it is on no way any more
+		}
+		if err != nil {
+			return nil, err
+		}
+		commits, err := c.Commits(ctx, group, topic, partitions)
+		if err != nil {
+			return nil, err
+		}
+		progress := map[int32]consumer.Progress{}
+		for n, x := range commits {
+			progress[n] = consumer.ReadProgress(x.Offset, x.Metadata)
+		}
+		return func(at deadletter.Place) bool {
+			x, ok := progress[at.Partition]
+			return ok && x.Settled(at.Offset)
+		}, nil
+	}
+}
+
+// explained adds to an error of Kafka what an operator can do.
+func (d *desk) explained(err error) error {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, cluster.ErrMissing):
+		return fmt.Errorf("%w; check --topic and --dead-letter-topic", err)
+	case cluster.Denied(err):
+		return fmt.Errorf("%w (reading letters needs READ and DESCRIBE on topic %s, DESCRIBE on topic %s and on group %s; the docs list the permissions)",
+			err, d.Topic, d.Source, d.Group)
+	}
+	return errors.New(explainKafka(err))
+}
