@@ -125,36 +125,54 @@ type first struct {
 	failedAt  time.Time // zero: now is the first time
 }
 
-// firstOf reads from a source record's headers whether it is a replayed letter. It is believed to be one
-// exactly if each of these holds, and otherwise its own position is its first:
+// replayOf reads from a source record's headers whether it is a replayed letter. It is believed to be one
+// exactly if each of these holds:
 //   - roomrelay.replays, roomrelay.first-partition and roomrelay.first-offset are each there once, as plain
 //     decimal numbers, and replays is at least 1;
-//   - __dlq.errors.topic and __dlq.errors.group, each there once, are this topic and this group: a letter
-//     that another group replays is this group's new letter;
+//   - __dlq.errors.topic is there once, and is this topic; __dlq.errors.group is there once, and isn't empty;
 //   - within one partition the first offset lies before the record's own: a replay is appended.
 //
 // So a replay copies these headers from the letter and raises replays by one. Nothing proves that a
 // producer didn't write them; such a producer makes two of its own events look like one letter.
-func firstOf(r *event.Record, topic, group string) first {
-	own := first{partition: r.Partition, offset: r.Offset}
+func replayOf(r *event.Record, topic string) (f first, group string, ok bool) {
 	h := r.Headers
-	if once(h, HeaderTopic) != topic || once(h, HeaderGroup) != group {
-		return own
+	group = once(h, HeaderGroup)
+	if once(h, HeaderTopic) != topic || group == "" {
+		return f, "", false
 	}
 	replays, ok1 := decimal(once(h, HeaderReplays), 31)
 	partition, ok2 := decimal(once(h, HeaderFirstPartition), 31)
 	offset, ok3 := decimal(once(h, HeaderFirstOffset), 63)
 	if !ok1 || !ok2 || !ok3 || replays < 1 {
-		return own
+		return f, "", false
 	}
 	if int32(partition) == r.Partition && offset >= r.Offset {
-		return own
+		return f, "", false
 	}
-	f := first{partition: int32(partition), offset: offset, replays: int(replays)}
+	f = first{partition: int32(partition), offset: offset, replays: int(replays)}
 	if at, err := time.Parse(time.RFC3339, once(h, HeaderFirstFailedAt)); err == nil && at.Before(r.Time) {
 		f.failedAt = at
 	}
-	return f
+	return f, group, true
+}
+
+// firstOf is where a record's event first stood. That is its own position, unless it is a letter of this group
+// that was replayed: what another group replays would be this group's new letter.
+func firstOf(r *event.Record, topic, group string) first {
+	if f, of, ok := replayOf(r, topic); ok && of == group {
+		return f
+	}
+	return first{partition: r.Partition, offset: r.Offset}
+}
+
+// ForAnother says that a record of a topic is a letter that was replayed for another group than the given one:
+// for this one the event stands where it first stood, and was settled there.
+func ForAnother(r *event.Record, topic, group string) bool {
+	if len(r.Headers) < 5 { // what a replay has at least: most events have none
+		return false
+	}
+	_, of, ok := replayOf(r, topic)
+	return ok && of != group
 }
 
 // once is the value of a header that is there exactly once, or "".

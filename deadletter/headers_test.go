@@ -121,3 +121,24 @@ func FuzzHeadersAreTextBoundedAndEachOnce(f *testing.F) {
 		}
 	})
 }
+
+func TestAReplayIsForItsOwnGroupAlone(t *testing.T) {
+	r := replayed("__dlq.errors.topic=chat", "__dlq.errors.group=relay", "roomrelay.replays=1", "roomrelay.first-partition=3", "roomrelay.first-offset=17", "x=y")
+	for _, c := range []struct {
+		topic, group string
+		want         bool
+	}{{"chat", "other", true}, {"chat", "relay", false}, {"chat2", "other", false}} {
+		if got := ForAnother(&r, c.topic, c.group); got != c.want {
+			t.Errorf("in %s, to %s: %v", c.topic, c.group, got)
+		}
+	}
+	// What isn't wholly a replay is everybody's event: passing it over would lose it.
+	for i := range r.Headers[:5] {
+		broken := r
+		broken.Headers = append([]event.Header{{Key: "a"}, {Key: "b"}}, r.Headers...)
+		broken.Headers[i+2].Value = nil
+		if ForAnother(&broken, "chat", "other") {
+			t.Errorf("without %s it is passed over", r.Headers[i].Key)
+		}
+	}
+}

@@ -17,7 +17,7 @@ func sample(r *relay.Relay, set *config.Settings) telemetry.Sample {
 		BufferedEvents: c.Events, BufferedBytes: c.Bytes,
 		Lanes: s.Batcher.Lanes, RoomsInTrouble: s.Batcher.Troubled, InFlight: s.Batcher.InFlight, LettersWaiting: s.Letterbox.Waiting,
 		PartitionsHeld: len(c.Partitions), PartitionsTotal: c.Total,
-		Arrived: s.Arrived, Delivered: s.Delivered, Lettered: s.Letters, Skipped: c.Skipped, Tombstones: c.Tombstones,
+		Arrived: s.Arrived, Delivered: s.Delivered, Lettered: s.Letters, Skipped: c.Skipped, Strangers: s.Strangers, Tombstones: c.Tombstones,
 		Doubtful: c.Doubtful, Oversize: c.Oversize, Commits: c.Commits, CommitsFailed: c.CommitsFailed, CommitOverflows: c.Overflows,
 		Rebalances: c.Rebalances, PartitionsLost: c.Lost, LettersTruncated: s.Letterbox.Truncated, LetterFailures: s.Letterbox.Failed,
 	}

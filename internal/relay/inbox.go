@@ -23,6 +23,7 @@ type arrival struct {
 	epoch     uint64
 	events    []*event.Event
 	invalid   []error // beside events: nil where the event is valid; nil altogether if all are
+	strangers []int   // of events: letters that another group replays
 }
 
 // landing is an attempt that has ended.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"roomrelay/consumer"
+	"roomrelay/deadletter"
 	"roomrelay/event"
 )
 
@@ -21,6 +22,9 @@ func (r *Relay) notify(n consumer.Notice) {
 	}
 	a := &arrival{partition: n.Partition, epoch: n.Epoch, events: make([]*event.Event, len(n.Records))}
 	for i := range n.Records {
+		if deadletter.ForAnother(&n.Records[i], r.topic, r.group) {
+			a.strangers = append(a.strangers, i)
+		}
 		e, err := event.Decode(n.Records[i])
 		a.events[i] = e
 		if err != nil {
@@ -75,7 +79,13 @@ func (l *loop) arrived(a *arrival) {
 	if p == nil || p.revoking {
 		return
 	}
+	strangers := a.strangers
 	for i, e := range a.events {
+		if len(strangers) > 0 && strangers[0] == i {
+			strangers = strangers[1:]
+			l.consumer.Settle(&e.Record)
+			continue
+		}
 		if a.invalid != nil && a.invalid[i] != nil {
 			l.writeInvalid(p, e, a.invalid[i])
 			continue
@@ -83,4 +93,5 @@ func (l *loop) arrived(a *arrival) {
 		l.batches.Add(e)
 	}
 	l.counts.arrived.Add(int64(len(a.events)))
+	l.counts.strangers.Add(int64(len(a.strangers)))
 }

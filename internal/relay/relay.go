@@ -43,6 +43,8 @@ type Config struct {
 // Relay is one worker.
 type Relay struct {
 	limit    time.Duration // of a drain
+	topic    string
+	group    string
 	slots    int
 	log      zerolog.Logger
 	meter    Meter
@@ -59,7 +61,7 @@ type Relay struct {
 
 // New checks nothing that the stages check: it returns their errors.
 func New(cfg Config) (*Relay, error) {
-	r := &Relay{limit: cfg.DrainTimeout, slots: cfg.Batcher.Slots, log: cfg.Log, meter: cfg.Meter, inbox: newInbox(), kill: make(chan struct{})}
+	r := &Relay{limit: cfg.DrainTimeout, topic: cfg.Consumer.Topic, group: cfg.Consumer.Group, slots: cfg.Batcher.Slots, log: cfg.Log, meter: cfg.Meter, inbox: newInbox(), kill: make(chan struct{})}
 	if r.meter == nil {
 		r.meter = silence{}
 	}

@@ -26,6 +26,7 @@ func (silence) Lettered(string)                      {}
 type Stats struct {
 	Arrived   int64 // events handed out by the consumer
 	Delivered int64
+	Strangers int64 // of those arrived, letters that another group replays: passed over
 	Letters   int64 // acknowledged
 	Calls     int64
 	Messages  int64 // in all calls: more than Delivered where calls were repeated
@@ -42,8 +43,8 @@ type Hold struct {
 }
 
 type counts struct {
-	arrived, delivered, letters, calls, messages atomic.Int64
-	batcher                                      atomic.Pointer[batcher.Stats]
+	arrived, delivered, strangers, letters, calls, messages atomic.Int64
+	batcher                                                 atomic.Pointer[batcher.Stats]
 }
 
 func (c *counts) landed(messages, delivered int) {
@@ -59,7 +60,7 @@ func (c *counts) publish(s batcher.Stats) { c.batcher.Store(&s) }
 // Stats is safe for concurrent use.
 func (r *Relay) Stats() Stats {
 	s := Stats{
-		Arrived: r.counts.arrived.Load(), Delivered: r.counts.delivered.Load(), Letters: r.counts.letters.Load(),
+		Arrived: r.counts.arrived.Load(), Strangers: r.counts.strangers.Load(), Delivered: r.counts.delivered.Load(), Letters: r.counts.letters.Load(),
 		Calls: r.counts.calls.Load(), Messages: r.counts.messages.Load(),
 		Consumer: r.consumer.Stats(), Letterbox: r.writer.Stats(),
 	}

@@ -27,6 +27,7 @@ type Sample struct {
 	Delivered        int64
 	Lettered         int64
 	Skipped          int64
+	Strangers        int64
 	Tombstones       int64
 	Doubtful         int64
 	Oversize         int64
@@ -89,6 +90,7 @@ var (
 	}{
 		{desc("arrived_total", "Events handed out to be sent."), func(s *Sample) int64 { return s.Arrived }},
 		{desc("skipped_total", "Records that an earlier owner had settled."), func(s *Sample) int64 { return s.Skipped }},
+		{desc("other_replays_total", "Letters that another group replays, passed over."), func(s *Sample) int64 { return s.Strangers }},
 		{desc("tombstones_total", "Records without a value, passed over."), func(s *Sample) int64 { return s.Tombstones }},
 		{desc("doubtful_total", "Records that an earlier owner may have sent."), func(s *Sample) int64 { return s.Doubtful }},
 		{desc("oversize_total", "Records larger than the whole buffer."), func(s *Sample) int64 { return s.Oversize }},
