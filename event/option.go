@@ -17,7 +17,7 @@ type optionKind uint8
 const (
 	boolean optionKind = iota
 	number
-	text
+	textKind
 )
 
 // catalogue is every request-level option, in the order in which they are encoded.
@@ -29,13 +29,13 @@ var catalogue = [...]option{
 	{name: "highPriority", kind: boolean},
 	{name: "needHighPriorityMsgResend", kind: boolean},
 	{name: "useYidun", kind: number}, // the page: any value but 0 counts as not specified
-	{name: "yidunAntiCheating", kind: text, most: 1024},
-	{name: "yidunAntiSpamExt", kind: text, most: 1024},
-	{name: "bid", kind: text},
+	{name: "yidunAntiCheating", kind: textKind, most: 1024},
+	{name: "yidunAntiSpamExt", kind: textKind, most: 1024},
+	{name: "bid", kind: textKind},
 	{name: "antispam", kind: boolean},
-	{name: "notifyTargetTags", kind: text, most: 128},
-	{name: "antispamCustom", kind: text, most: 5000},
-	{name: "env", kind: text, most: 32},
+	{name: "notifyTargetTags", kind: textKind, most: 128},
+	{name: "antispamCustom", kind: textKind, most: 5000},
+	{name: "env", kind: textKind, most: 32},
 	{name: "chatMsgPriority", kind: number, most: 3},
 	{name: "forbiddenIfHighPriorityMsgFreq", kind: number, most: 1},
 }
@@ -70,7 +70,7 @@ func (d *decoding) option(i int, value []byte) error {
 			return err
 		}
 		s = strconv.FormatInt(n, 10)
-	case text:
+	case textKind:
 		if value[0] != '"' {
 			return invalid(o.name, "is %s, want a string", kind(value))
 		}

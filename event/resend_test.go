@@ -32,3 +32,34 @@ func TestALetterLeavesTheRecordAsItIs(t *testing.T) {
 		}
 	}
 }
+
+func TestAnyFieldCanBeSet(t *testing.T) {
+	for _, c := range []struct{ value, field, text, want string }{
+		{with(`"attach":"a"`), "attach", "b", with(`"attach":"b"`)},
+		{with(`"attach":"a"`), "attach", `{"x":1}`, with(`"attach":{"x":1}`)},
+		{with(`"attach":{"x":1}`), "attach", `{x`, with(`"attach":"{x"`)},
+		{with(`"x":1`), "ext", "say \"hi\"\n", with(`"x":1,"ext":"say \"hi\"\n"`)},
+		{with(`"x":1`), "ignoreMute", "true", with(`"x":1,"ignoreMute":true`)},
+		{with(`"x":1`), "env", "1", with(`"x":1,"env":"1"`)},
+		{with(`"x":1`), "chatMsgPriority", "2", with(`"x":1,"chatMsgPriority":2`)},
+		{with(`"x":1`), "roomid", "9", `{"roomid":9,"fromAccid":"a","msgId":"m","msgType":0,"x":1}`},
+	} {
+		literal, err := Literal(c.field, c.text)
+		if err != nil {
+			t.Errorf("%s=%s: %v", c.field, c.text, err)
+			continue
+		}
+		if got := string(With([]byte(c.value), c.field, literal)); got != c.want {
+			t.Errorf("%s=%s\n got %s\nwant %s", c.field, c.text, got, c.want)
+		}
+		mustDecode(t, c.want)
+	}
+	if got := string(With([]byte("{ }"), "env", []byte(`"x"`))); got != `{ "env":"x"}` {
+		t.Error(got)
+	}
+	for field, text := range map[string]string{"roomId": "1", "x": "1", "msgType": "one", "ignoreMute": "yes", "roomid": ""} {
+		if literal, err := Literal(field, text); err == nil {
+			t.Errorf("%s=%s became %s", field, text, literal)
+		}
+	}
+}
