@@ -18,8 +18,18 @@ type Desk struct {
 	Topic  string // the dead-letter topic
 	Source string // the topic whose events became letters
 	Group  string // the group that reads Source; what letters of other authors are taken for
-	// Progress reads what a group has settled of a topic by now.
-	Progress func(ctx context.Context, group, topic string) (func(Place) bool, error)
+	// Progress reads how far a group has come with a topic by now.
+	Progress func(ctx context.Context, group, topic string) (Progress, error)
+}
+
+// Progress is how far a group has come with a topic, by its commits.
+type Progress interface {
+	// Settled says that the commits settle what stands there.
+	Settled(at Place) bool
+	// InHand says that something stands there which the group's workers have still to settle.
+	InHand(at Place) bool
+	// Lag is how many records the workers have still to settle, at most.
+	Lag() int64
 }
 
 // Reading says what is wanted of a reading.
@@ -44,6 +54,8 @@ type Ledger struct {
 	Read       int             // records read
 	Unreadable int             // of these, neither letter nor mark
 	Why        []Unreadable    // some of these
+
+	settled *settlements
 }
 
 // Unreadable is a record that is neither letter nor mark.
@@ -66,6 +78,18 @@ func (l *Ledger) Matching(states ...State) []*Entry {
 	return all
 }
 
+// InHand says that a letter's event isn't settled: its worker ended between writing the letter and committing,
+// and the next one will send the event again by itself.
+func (l *Ledger) InHand(e *Entry) bool {
+	if e.By != Ours {
+		return false
+	}
+	l.settled.mu.RLock()
+	defer l.settled.mu.RUnlock()
+	p := l.settled.known[subject{e.Identity.Group, e.Identity.Topic}]
+	return p != nil && p.InHand(e.Source)
+}
+
 // Read reads the topic from its beginning to the end that it has now. Its memory is a few hundred bytes for
 // each letter that isn't done.
 func (d *Desk) Read(ctx context.Context, r Reading) (*Ledger, error) {
@@ -75,7 +99,7 @@ func (d *Desk) Read(ctx context.Context, r Reading) (*Ledger, error) {
 	}
 	// What the group has settled is asked for first: then a letter that a settled replay became stands
 	// before the ends that are asked for next.
-	s := &settlements{desk: d, known: map[subject]func(Place) bool{}}
+	s := &settlements{desk: d, known: map[subject]Progress{}}
 	if err := s.learn(ctx, subject{d.Group, d.Source}); err != nil {
 		return nil, err
 	}
@@ -182,7 +206,7 @@ func (b *books) others(ctx context.Context, ranges *[]cluster.Range) error {
 	for _, s := range b.shelves {
 		for _, e := range s.open {
 			x := subject{e.Identity.Group, e.Identity.Topic}
-			if e.State == OnItsWay && !b.settled.knows(x) && !slices.Contains(unknown, x) {
+			if (e.State == OnItsWay || e.Matched) && !b.settled.knows(x) && !slices.Contains(unknown, x) {
 				unknown = append(unknown, x)
 			}
 		}
@@ -224,7 +248,7 @@ func partitionsOf(ranges []cluster.Range) []int32 {
 // close joins the shelves.
 func (b *books) close(ranges []cluster.Range) {
 	l := b.ledger
-	l.Ranges = ranges
+	l.Ranges, l.settled = ranges, b.settled
 	b.join()
 	for _, s := range b.shelves {
 		for _, e := range s.open {
@@ -320,18 +344,18 @@ type subject struct{ group, topic string }
 type settlements struct {
 	desk  *Desk
 	mu    sync.RWMutex // guards known
-	known map[subject]func(Place) bool
+	known map[subject]Progress
 }
 
 // learn asks what a group has settled.
 func (s *settlements) learn(ctx context.Context, x subject) error {
-	settled, err := s.desk.Progress(ctx, x.group, x.topic)
+	progress, err := s.desk.Progress(ctx, x.group, x.topic)
 	if err != nil {
 		return fmt.Errorf("what is on its way can't be told from what is done: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known[x] = settled
+	s.known[x] = progress
 	return nil
 }
 
@@ -345,6 +369,6 @@ func (s *settlements) knows(x subject) bool {
 func (s *settlements) Settled(group, topic string, at Place) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f := s.known[subject{group, topic}]
-	return f != nil && f(at)
+	p := s.known[subject{group, topic}]
+	return p != nil && p.Settled(at)
 }

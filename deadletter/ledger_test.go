@@ -17,11 +17,21 @@ import (
 func (o *office) desk(settled ...Place) *Desk {
 	return &Desk{
 		Client: o.cluster(), Topic: "dlq.chat", Source: "chat", Group: "relay",
-		Progress: func(_ context.Context, group, topic string) (func(Place) bool, error) {
-			return func(p Place) bool { return group == "relay" && topic == "chat" && slices.Contains(settled, p) }, nil
+		Progress: func(_ context.Context, group, topic string) (Progress, error) {
+			if group != "relay" || topic != "chat" {
+				return places(nil), nil
+			}
+			return places(settled), nil
 		},
 	}
 }
+
+// places are those that are settled.
+type places []Place
+
+func (p places) Settled(at Place) bool { return slices.Contains(p, at) }
+func (places) InHand(Place) bool       { return false }
+func (places) Lag() int64              { return 0 }
 
 // file appends a letter as the writer would: first is where its event first stood, at where it failed now.
 func (o *office) file(partition int32, first, at Place, replays int, change func(*Letter)) {

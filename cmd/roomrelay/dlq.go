@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"roomrelay/consumer"
 	"roomrelay/deadletter"
 	"roomrelay/internal/cluster"
 	"roomrelay/internal/config"
+	"roomrelay/internal/replay"
 )
 
 const dlqLong = `Finds, judges, replays and discards letters: the events that could not be delivered. Each verb works on the letters of one group, the configured one, unless --all-groups is given. None of them needs the API's credentials.
@@ -71,34 +71,9 @@ func (p *program) sit(f *config.Flags, topics ...string) (*desk, error) {
 	}
 	c := &cluster.Client{Transport: transport, Addr: s.Addr()}
 	return &desk{
-		Desk: &deadletter.Desk{Client: c, Topic: s.DeadLetterTopic, Source: s.Topic, Group: s.Group, Progress: progressOf(c)},
+		Desk: &deadletter.Desk{Client: c, Topic: s.DeadLetterTopic, Source: s.Topic, Group: s.Group, Progress: replay.Progress(c)},
 		p:    p, settings: s, close: transport.CloseIdleConnections,
 	}, nil
-}
-
-// progressOf reads what groups have settled.
-func progressOf(c *cluster.Client) func(context.Context, string, string) (func(deadletter.Place) bool, error) {
-	return func(ctx context.Context, group, topic string) (func(deadletter.Place) bool, error) {
-		partitions, err := c.Partitions(ctx, topic)
-		if errors.Is(err, cluster.ErrMissing) {
-			return func(deadletter.Place) bool { return true }, nil // what stood in it is on no way any more
-		}
-		if err != nil {
-			return nil, err
-		}
-		commits, err := c.Commits(ctx, group, topic, partitions)
-		if err != nil {
-			return nil, err
-		}
-		progress := map[int32]consumer.Progress{}
-		for n, x := range commits {
-			progress[n] = consumer.ReadProgress(x.Offset, x.Metadata)
-		}
-		return func(at deadletter.Place) bool {
-			x, ok := progress[at.Partition]
-			return ok && x.Settled(at.Offset)
-		}, nil
-	}
 }
 
 // explained adds to an error of Kafka what an operator can do.
