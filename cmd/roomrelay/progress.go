@@ -41,6 +41,33 @@ func (p *program) progress(size int64) *progress {
 	return b
 }
 
+// counter is a bar over total things, with their pace and the time that is left.
+func (p *program) counter(name string, total int) *progress {
+	b := &progress{out: p.err}
+	if !isTerminal(p.err) {
+		return b
+	}
+	b.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.err), progressbar.OptionSetDescription(name),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(),
+		progressbar.OptionUseANSICodes(true), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true))
+	_ = b.bar.RenderBlank()
+	return b
+}
+
+// set moves the bar to where it should be.
+func (b *progress) set(n int) {
+	if b.bar != nil {
+		_ = b.bar.Set(n)
+	}
+}
+
+// name says what goes on now.
+func (b *progress) name(text string) {
+	if b.bar != nil {
+		b.bar.Describe(text)
+	}
+}
+
 // reader moves the bar as it is read.
 func (b *progress) reader(in io.Reader) io.Reader {
 	if b.bar == nil {
