@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"roomrelay/event"
 	"roomrelay/internal/cluster"
 	"roomrelay/internal/fetch"
 )
@@ -133,4 +135,51 @@ func MarksOf(e *Entry, m Mark) []*Mark {
 	}
 	m.Place, m.Replays = e.Place, int(e.Replays)
 	return append(all, &m)
+}
+
+// ReadBack reads a letter from its record's parts, as they were taken from a dead-letter topic. The error says
+// why they are none.
+func (d *Desk) ReadBack(key, value []byte, headers []event.Header) (*Filed, error) {
+	f, m, err := read(0, d.Group, &fetch.Record{Key: key, Value: value, Headers: headers, Time: time.Now()})
+	switch {
+	case err != nil:
+		return nil, err
+	case m != nil:
+		return nil, errors.New("it is a mark, and no letter")
+	case f == nil:
+		return nil, errors.New("it is no letter")
+	}
+	return f, nil
+}
+
+// File appends letters as they are, each to the partition that its source partition has on the topic.
+func (d *Desk) File(ctx context.Context, letters []*Filed) error {
+	partitions, err := d.Client.Partitions(ctx, d.Topic)
+	if err != nil {
+		return err
+	}
+	by := map[int32][]cluster.Message{}
+	for _, f := range letters {
+		p := partitions[int(f.Source.Partition)%len(partitions)]
+		by[p] = append(by[p], cluster.Message{Key: f.Key, Value: f.Value, Headers: f.Headers})
+	}
+	for _, p := range partitions {
+		if len(by[p]) == 0 {
+			continue
+		}
+		if err := d.fileSome(ctx, p, by[p]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fileSome appends messages, in smaller batches where the topic takes no larger ones.
+func (d *Desk) fileSome(ctx context.Context, partition int32, messages []cluster.Message) error {
+	_, err := d.Client.Append(ctx, d.Topic, partition, messages)
+	if cluster.TooLarge(err) && len(messages) > 1 {
+		half := len(messages) / 2
+		return errors.Join(d.fileSome(ctx, partition, messages[:half]), d.fileSome(ctx, partition, messages[half:]))
+	}
+	return err
 }

@@ -29,7 +29,7 @@ func (p *program) dlqCommand() *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(p.statsCommand(), p.lsCommand(), p.showCommand(), p.replayCommand(), p.discardCommand())
+	c.AddCommand(p.statsCommand(), p.lsCommand(), p.showCommand(), p.replayCommand(), p.discardCommand(), p.exportCommand(), p.importCommand())
 	return c
 }
 

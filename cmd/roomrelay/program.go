@@ -111,7 +111,7 @@ func (p *program) root() *cobra.Command {
 	root.SetIn(p.in)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
-	root.AddCommand(p.workerCommand(), p.produceCommand(), p.checkCommand(), p.healthCommand(), p.configCommand(), p.dlqCommand(), &cobra.Command{
+	root.AddCommand(p.workerCommand(), p.produceCommand(), p.checkCommand(), p.healthCommand(), p.configCommand(), p.dlqCommand(), p.traceCommand(), &cobra.Command{
 		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
 		Run: func(*cobra.Command, []string) { fmt.Fprintln(p.out, versionText()) },
 	})
