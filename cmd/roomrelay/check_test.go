@@ -69,7 +69,7 @@ func TestCheckSaysThatAllIsWellAndShowsNobodyAnything(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for _, want := range []string{
-		"ok    topic chat: 3 partitions\n", "ok    dead-letter topic dlq.chat: 3 partitions\n", "its cleanup.policy is delete\n",
+		"ok    topic chat: 3 partitions\n", "ok    dead-letter topic dlq.chat: 3 partitions\n", "its cleanup.policy is delete, and it takes what chat takes\n",
 		"ok    group g: has a commit for 0 of 3 partitions; the others are fresh", "ok    credentials: ", "ok    clock: ",
 	} {
 		if !strings.Contains(got.out, want) {
@@ -97,6 +97,7 @@ func TestCheckTellsEachThingThatIsWrong(t *testing.T) {
 	const refused = `{"code":414,"desc":"msgList is empty"}`
 	for name, c := range map[string]struct {
 		policy  string // of the dead-letter topic; "": there is none
+		bytes   string // its max.message.bytes; "": the default
 		handler func(*imsim.Sim) http.Handler
 		args    string
 		says    string
@@ -104,6 +105,9 @@ func TestCheckTellsEachThingThatIsWrong(t *testing.T) {
 	}{
 		"no dead-letter topic":    {says: "FAIL  dead-letter topic dlq.chat: it doesn't exist; create it: kafka-topics.sh"},
 		"compacted":               {policy: "compact", says: "FAIL  dead-letter topic dlq.chat: its cleanup.policy is compact"},
+		"both policies":           {policy: "compact,delete", says: "FAIL  dead-letter topic dlq.chat: its cleanup.policy is compact,delete"},
+		"smaller":                 {policy: "delete", bytes: "1000", says: "FAIL  dead-letter topic dlq.chat: its max.message.bytes is 1000, and that of chat is 1048588"},
+		"larger":                  {policy: "delete", bytes: "2000000", says: "ok    dead-letter topic dlq.chat: its cleanup.policy is delete", fine: true},
 		"no topic":                {policy: "delete", args: "--topic=other --dead-letter-topic=dlq.chat", says: "FAIL  topic other: it doesn't exist"},
 		"a broker is down":        {policy: "delete", args: "--brokers=127.0.0.1:1", says: "FAIL  broker 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused\n"},
 		"TLS where there is none": {policy: "delete", args: "--tls", says: "do tls and sasl-mechanism fit it?"},
@@ -124,7 +128,13 @@ func TestCheckTellsEachThingThatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, c.handler)
 			if c.policy != "" {
-				b.letters(t, c.policy)
+				config := map[string]string{"cleanup.policy": c.policy}
+				if c.bytes != "" {
+					config["max.message.bytes"] = c.bytes
+				}
+				if err := b.CreateTopic("dlq.chat", 3, config); err != nil {
+					t.Fatal(err)
+				}
 			}
 			got := b.check(strings.Fields(c.args)...)
 			if !strings.Contains(got.out, c.says) || (got.code == exitFine) != c.fine || got.code == exitUsage {

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"roomrelay/deadletter"
+	"roomrelay/internal/cluster"
 	"roomrelay/internal/config"
 )
 
@@ -113,31 +114,20 @@ func (k *kafkaCheck) topic(ctx context.Context, what, name, missing string) int 
 	return len(partitions)
 }
 
-// policy sees that letters aren't compacted away: two letters of a room have the same key.
+// policy sees that the topic can hold letters.
 func (k *kafkaCheck) policy(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, brokerWait)
 	defer cancel()
-	name := k.settings.DeadLetterTopic
-	answer, err := k.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
-		{ResourceType: kafka.ResourceTypeTopic, ResourceName: name, ConfigNames: []string{"cleanup.policy"}},
-	}})
-	if err == nil && len(answer.Resources) == 1 {
-		err = answer.Resources[0].Error
-	}
-	what := "dead-letter topic " + name
-	if err != nil || len(answer.Resources) != 1 {
-		k.note(what, "its cleanup.policy can't be read (%v); it must be delete", err)
-		return
-	}
-	entries := answer.Resources[0].ConfigEntries
-	i := slices.IndexFunc(entries, func(e kafka.DescribeConfigResponseConfigEntry) bool { return e.ConfigName == "cleanup.policy" })
-	switch {
-	case i < 0:
-		k.note(what, "its cleanup.policy isn't told; it must be delete")
-	case entries[i].ConfigValue != "delete":
-		k.fail(what, "its cleanup.policy is %s: letters of a room would replace one another; set it to delete", entries[i].ConfigValue)
+	s := k.settings
+	what := "dead-letter topic " + s.DeadLetterTopic
+	c := &cluster.Client{Transport: k.client.Transport, Addr: s.Addr(), Patience: brokerWait / 2}
+	switch why, err := deadletter.Unfit(ctx, c, s.DeadLetterTopic, s.Topic); {
+	case err != nil:
+		k.note(what, "whether it fits can't be told (%v); its cleanup.policy must be delete, and its max.message.bytes that of %s or more", err, s.Topic)
+	case why != "":
+		k.fail(what, "%s", why)
 	default:
-		k.ok(what, "its cleanup.policy is delete")
+		k.ok(what, "its cleanup.policy is delete, and it takes what %s takes", s.Topic)
 	}
 }
 

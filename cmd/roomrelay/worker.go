@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
@@ -10,6 +12,7 @@ import (
 	"roomrelay/batcher"
 	"roomrelay/consumer"
 	"roomrelay/deadletter"
+	"roomrelay/internal/cluster"
 	"roomrelay/internal/config"
 	"roomrelay/internal/relay"
 	"roomrelay/internal/telemetry"
@@ -39,11 +42,31 @@ func (p *program) work(ctx context.Context, f *config.Flags) error {
 		return err
 	}
 	defer transport.CloseIdleConnections()
+	if err := fit(ctx, s, transport, log); err != nil {
+		log.Error().Err(err).Msg("worker doesn't start")
+		return errTold
+	}
 	if err := p.relay(ctx, s, transport, log); err != nil {
 		log.Error().Err(err).Msg("worker ended")
 		return errTold
 	}
 	log.Info().Msg("worker ended")
+	return nil
+}
+
+// fit refuses a dead-letter topic that would lose letters. What can't be found out doesn't keep a worker from
+// its work: Kafka may be down.
+func fit(ctx context.Context, s *config.Settings, transport *kafka.Transport, log zerolog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, brokerWait)
+	defer cancel()
+	c := &cluster.Client{Transport: transport, Addr: s.Addr(), Patience: 2 * time.Second}
+	why, err := deadletter.Unfit(ctx, c, s.DeadLetterTopic, s.Topic)
+	switch {
+	case why != "":
+		return fmt.Errorf("the dead-letter topic %q can't be used: %s", s.DeadLetterTopic, why)
+	case err != nil && ctx.Err() == nil:
+		log.Warn().Err(err).Str("dead-letter-topic", s.DeadLetterTopic).Msg("whether the dead-letter topic fits can't be told")
+	}
 	return nil
 }
 

@@ -153,3 +153,24 @@ func TestEverySettingReachesItsStage(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAWorkerRefusesADeadLetterTopicThatWouldLoseLetters(t *testing.T) {
+	for config, says := range map[string]string{
+		"cleanup.policy=compact":  `the dead-letter topic \"dlq.chat\" can't be used: its cleanup.policy is compact`,
+		"max.message.bytes=10000": `can't be used: its max.message.bytes is 10000, and that of chat is 1048588`,
+	} {
+		name, value, _ := strings.Cut(config, "=")
+		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "chat"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.CreateTopic("dlq.chat", 2, map[string]string{name: value}); err != nil {
+			t.Fatal(err)
+		}
+		got := execute(nil, nil, "worker", "--brokers="+c.ListenAddrs()[0], "--topic=chat", "--group=g", "--app-key=k", "--app-secret=s", "--admin-addr=off")
+		if got.code != exitFailed || !strings.Contains(got.err, says) || strings.Contains(got.err, "worker starts") {
+			t.Errorf("%s: exit %d\n%s", config, got.code, got.err)
+		}
+	}
+}
