@@ -94,7 +94,7 @@ func TestTheJSONHasTheNamesThatScriptsRead(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	for name := range strings.FieldsSeq("published delivered deadLettered invalid falseLetters lost shownTwice unflagged swapped apiCalls messagesPerCall seconds") {
+	for name := range strings.FieldsSeq("published delivered deadLettered invalid falseLetters lost shownTwice unflagged swapped letters replayed discarded cameBack outstanding apiCalls messagesPerCall seconds") {
 		if _, ok := got[name].(float64); !ok {
 			t.Errorf("%s is missing", name)
 		}

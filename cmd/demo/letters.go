@@ -4,81 +4,106 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"roomrelay/deadletter"
 	"roomrelay/internal/audit"
+	"roomrelay/internal/cluster"
+	"roomrelay/internal/imsim"
+	"roomrelay/internal/replay"
 )
 
-// readLetters reads the whole dead-letter topic. Two copies of a letter are two.
-func readLetters(ctx context.Context, addr string, partitions int) ([]audit.Letter, error) {
-	var all []audit.Letter
-	for n := range partitions {
-		some, err := lettersOf(ctx, addr, n)
-		if err != nil {
-			return nil, fmt.Errorf("reading partition %d of %s: %w", n, letterTopic, err)
-		}
-		all = append(all, some...)
-	}
-	return all, nil
+// operator is who looks after the demo's letters, with what the dlq verbs are made of.
+type operator struct {
+	desk      *deadletter.Desk
+	transport *kafka.Transport
 }
 
-func lettersOf(ctx context.Context, addr string, partition int) ([]audit.Letter, error) {
-	conn, err := kafka.DialLeader(ctx, "tcp", addr, letterTopic, partition)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		return nil, err
-	}
-	end, err := conn.ReadLastOffset()
-	if err != nil {
-		return nil, err
-	}
-	var all []audit.Letter
-	for next := int64(0); next < end; {
-		if _, err := conn.Seek(next, kafka.SeekAbsolute|kafka.SeekDontCheck); err != nil {
-			return nil, err
-		}
-		batch := conn.ReadBatch(1, 8<<20)
-		for {
-			m, err := batch.ReadMessage()
-			if err != nil {
-				if errors.Is(err, io.EOF) {
-					break
-				}
-				return nil, err
-			}
-			l, err := letterOf(m)
-			if err != nil {
-				return nil, err
-			}
-			all, next = append(all, l), m.Offset+1
-		}
-		if err := batch.Close(); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+func (s *stage) newOperator() *operator {
+	t := &kafka.Transport{ClientID: "operator", MetadataTTL: time.Second, MetadataTopics: []string{topic, letterTopic}}
+	c := &cluster.Client{Transport: t, Addr: kafka.TCP(s.cluster.ListenAddrs()...)}
+	return &operator{transport: t, desk: &deadletter.Desk{Client: c, Topic: letterTopic, Source: topic, Group: group, Progress: replay.Progress(c)}}
 }
 
-// letterOf takes a letter's event from its headers.
-func letterOf(m kafka.Message) (audit.Letter, error) {
-	headers := map[string]string{}
-	for _, h := range m.Headers {
-		headers[h.Key] = string(h.Value)
-	}
-	partition, err := strconv.ParseInt(headers["__dlq.errors.partition"], 10, 32)
+func (o *operator) close() { o.transport.CloseIdleConnections() }
+
+// replayWait is how long replayed letters may take to be settled: all faults are off.
+const replayWait = time.Minute
+
+// aftermath is what the operator did with the letters.
+type aftermath struct {
+	replayed, discarded int
+	cameBack            int
+}
+
+// mendAll ends all faults, replays the letters, and discards those that can't be mended by sending again: what
+// is no valid event. The workers must be there.
+func (s *stage) mendAll(ctx context.Context) (a aftermath, err error) {
+	s.sim.SetFaults(&imsim.Faults{})
+	name := "all is well; letters are replayed"
+	s.act.Store(&name)
+	o := s.newOperator()
+	defer o.close()
+	l, err := o.desk.Read(ctx, deadletter.Reading{})
 	if err != nil {
-		return audit.Letter{}, fmt.Errorf("the letter at offset %d doesn't say its event's partition: %w", m.Offset, err)
+		return a, fmt.Errorf("reading letters: %w", err)
 	}
-	offset, err := strconv.ParseInt(headers["__dlq.errors.offset"], 10, 64)
+	chosen, _ := replay.Choose(l, l.Matching(deadletter.Outstanding), replay.Rules{
+		Topic: topic, MaxReplays: 3, DedupeWindow: time.Hour, Now: time.Now(),
+	})
+	r := replay.New(replay.Config{Desk: o.desk, Ledger: l, To: topic, By: "demo", MaxUnsettled: 1000, StallAfter: replayWait}, chosen)
+	if _, err := r.Run(ctx); err != nil {
+		return a, fmt.Errorf("replaying letters: %w", err)
+	}
+	out, err := r.Await(ctx, replayWait)
 	if err != nil {
-		return audit.Letter{}, fmt.Errorf("the letter at offset %d doesn't say its event's offset: %w", m.Offset, err)
+		return a, err
 	}
-	return audit.Letter{Partition: int32(partition), Offset: offset, Reason: headers["roomrelay.reason"]}, nil
+	a.replayed, a.cameBack = out.Published, out.CameBack()
+	if out.Open > 0 {
+		return a, fmt.Errorf("of %d replayed letters %d aren't settled after %v", out.Published, out.Open, replayWait)
+	}
+	a.discarded, err = o.discardInvalid(ctx)
+	return a, err
+}
+
+func (o *operator) discardInvalid(ctx context.Context) (int, error) {
+	l, err := o.desk.Read(ctx, deadletter.Reading{Filter: deadletter.Filter{Reasons: []string{deadletter.ReasonInvalid}}})
+	if err != nil {
+		return 0, fmt.Errorf("reading what is left of the letters: %w", err)
+	}
+	out, err := replay.New(replay.Config{Desk: o.desk, Ledger: l, By: "demo", Why: "no valid event"}, l.Matching(deadletter.Outstanding)).Discard(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("discarding letters: %w", err)
+	}
+	return out.Published, nil
+}
+
+// readLetters reads the whole dead-letter topic, and counts what is outstanding.
+func (s *stage) readLetters(ctx context.Context) (letters []audit.Letter, outstanding int, err error) {
+	o := s.newOperator()
+	defer o.close()
+	records := map[deadletter.Identity]*audit.Letter{}
+	replayed := map[deadletter.Identity]bool{}
+	l, err := o.desk.Read(ctx, deadletter.Reading{
+		Letter: func(f *deadletter.Filed) {
+			records[f.Identity] = &audit.Letter{Partition: f.Identity.Partition, Offset: f.Identity.Offset, Reason: f.Reason}
+		},
+		Mark: func(m *deadletter.Mark) {
+			replayed[m.Identity] = replayed[m.Identity] || m.Action == deadletter.ActionReplay
+		},
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading letters: %w", err)
+	}
+	if l.Unreadable > 0 {
+		return nil, 0, fmt.Errorf("%d records of the dead-letter topic can't be read: %w", l.Unreadable, errors.New(l.Why[0].Why))
+	}
+	for i, x := range records {
+		x.Replayed = replayed[i]
+		letters = append(letters, *x)
+	}
+	return letters, len(l.Matching(deadletter.Outstanding, deadletter.OnItsWay)), nil
 }

@@ -1,5 +1,6 @@
 // Command demo shows roomrelay at work without Docker or an account: an embedded Kafka broker, a simulator
-// of the API, workers and a producer in one process, then an audit of what the rooms were shown.
+// of the API, workers and a producer in one process, then, with the faults off, a replay of the letters, and an
+// audit of what the rooms were shown.
 //
 // It promises that its audit can fail: the simulator shows a message again that comes again without
 // resendFlag, and what it counts comes from the far side of the API and of Kafka, not from the workers.
@@ -88,13 +89,17 @@ func perform(ctx context.Context, o *options, stderr *os.File) (*report, error) 
 		s.watch(seen, stderr)
 	}()
 	failed := s.run(ctx, lines)
+	var after aftermath
+	if failed == nil {
+		after, failed = s.mendAll(ctx)
+	}
 	failed = errors.Join(failed, s.crew.dismiss())
 	unwatch()
 	<-watched
 
 	limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	r, err := s.audit(limit)
+	r, err := s.audit(limit, after)
 	if err != nil {
 		return nil, errors.Join(failed, err)
 	}

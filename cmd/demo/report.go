@@ -16,6 +16,11 @@ import (
 // report is the audit with what it cost.
 type report struct {
 	audit.Result
+	Letters         int     `json:"letters"` // events that became letters, whatever was done with these
+	Replayed        int     `json:"replayed"`
+	Discarded       int     `json:"discarded"` // no valid events
+	CameBack        int     `json:"cameBack"`
+	Outstanding     int     `json:"outstanding"`
 	APICalls        int64   `json:"apiCalls"`
 	MessagesPerCall float64 `json:"messagesPerCall"`
 	Seconds         float64 `json:"seconds"`
@@ -33,8 +38,8 @@ func (r *report) interrupt() {
 
 // audit holds what was published against what came out. Everything on the stage must have ended but the
 // brokers.
-func (s *stage) audit(ctx context.Context) (*report, error) {
-	letters, err := readLetters(ctx, s.cluster.ListenAddrs()[0], s.options.partitions)
+func (s *stage) audit(ctx context.Context, a aftermath) (*report, error) {
+	letters, outstanding, err := s.readLetters(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +57,15 @@ func (s *stage) audit(ctx context.Context) (*report, error) {
 			Letters:   letters,
 			Unflagged: unflagged,
 		}),
+		Letters: len(letters), Replayed: a.replayed, Discarded: a.discarded, CameBack: a.cameBack, Outstanding: outstanding,
 		APICalls:        calls,
 		MessagesPerCall: round(ratio(messages, calls)),
 		Seconds:         round(time.Since(s.began).Seconds()),
 	}, nil
 }
+
+// OK says that no promise was broken, and that no letter is left.
+func (r *report) OK() bool { return r.Result.OK() && r.Outstanding == 0 && r.CameBack == 0 }
 
 func round(x float64) float64 { return math.Round(x*100) / 100 }
 
@@ -76,7 +85,9 @@ func (r *report) writeText(out io.Writer) error {
 	w := &writer{out: out}
 	w.line("published", r.Published, "events")
 	w.line("delivered", r.Delivered, "")
-	w.line("dead-lettered", r.DeadLettered, fmt.Sprintf("%d invalid, %d refused for good", r.Invalid, r.DeadLettered-r.Invalid))
+	w.line("letters", r.Letters, fmt.Sprintf("%d replayed with the faults off, %d discarded", r.Replayed, r.Discarded))
+	w.line("dead-lettered", r.DeadLettered, fmt.Sprintf("and not delivered: %d invalid, %d refused", r.Invalid, r.DeadLettered-r.Invalid))
+	w.line("outstanding", r.Outstanding, "letters")
 	w.line("false letters", r.FalseLetters, "")
 	if r.Interrupted {
 		w.line("unsettled", r.Unsettled, "still in Kafka")
@@ -106,7 +117,7 @@ func (r *report) sentence() string {
 	case r.Interrupted:
 		return "Interrupted."
 	case r.OK():
-		return "Every event was delivered once and in order, or is a letter."
+		return "Every event was delivered once and in order. What had failed was replayed, what can't be sent is a letter."
 	default:
 		return "A promise was broken."
 	}

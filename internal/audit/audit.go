@@ -31,6 +31,7 @@ type Letter struct {
 	Partition int32
 	Offset    int64
 	Reason    string
+	Replayed  bool // its event may have been shown later than its place in the lane says
 }
 
 // Message names a message.

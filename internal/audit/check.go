@@ -24,6 +24,7 @@ type entry struct {
 	shown    int // times
 	letter   string
 	lettered bool
+	replayed bool // it has no place in the order
 }
 
 // books are the entries by all that names them.
@@ -45,6 +46,11 @@ func Check(in Input) Result {
 		heads:   map[lane]*entry{},
 	}
 	b.open(in.Published)
+	for _, l := range in.Letters {
+		if e := b.byPlace[place{l.Partition, l.Offset}]; e != nil {
+			e.replayed = e.replayed || l.Replayed
+		}
+	}
 	for s := range in.Shown {
 		b.show(Message{s.Room, s.MsgID}, s.Sender)
 	}
@@ -91,8 +97,8 @@ func (b *books) show(id Message, sender string) {
 		b.strange(id, "it was shown as from %q, but it is from %q", sender, e.Sender)
 	}
 	e.shown++
-	if e.shown > 1 {
-		return // only the first delivery has a place in the order
+	if e.shown > 1 || e.replayed {
+		return // only the first delivery has a place in the order, and none that an operator has asked for
 	}
 	at := lane{e.Partition, e.Room, e.Sender}
 	if b.byRoom {

@@ -82,6 +82,15 @@ func TestEachEventIsCountedOnceAndEachFaultIsFound(t *testing.T) {
 			want:   Result{Published: 4, Delivered: 3, DeadLettered: 1},
 		},
 		{
+			name: "replayed, and shown later than its place", shown: "abdc", letters: []Letter{{Offset: 2, Replayed: true}},
+			change: func(in *Input) {
+				in.Published[2].Refused = true
+				in.Published = append(in.Published, Event{Room: 1, Sender: "ann", MsgID: "e", Offset: 4, Valid: true})
+				in.Shown = slices.Values(append(shown("abd"), imsim.Shown{Room: 1, MsgID: "e", Sender: "ann"}, imsim.Shown{Room: 1, MsgID: "c", Sender: "ann"}))
+			},
+			want: Result{Published: 5, Delivered: 5},
+		},
+		{
 			name: "two copies of a letter are one", shown: "abd", letters: []Letter{{Offset: 2}, {Offset: 2}},
 			change: func(in *Input) { in.Published[2].Refused = true },
 			want:   Result{Published: 4, Delivered: 3, DeadLettered: 1},
