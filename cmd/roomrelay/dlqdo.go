@@ -30,6 +30,8 @@ type doFlags struct {
 	json   bool
 	by     string
 	why    string
+
+	markForeign bool
 }
 
 func newDoFlags(set *pflag.FlagSet) *doFlags {
@@ -38,6 +40,7 @@ func newDoFlags(set *pflag.FlagSet) *doFlags {
 	set.BoolVar(&x.yes, "yes", false, "don't ask")
 	set.BoolVar(&x.dryRun, "dry-run", false, "only tell what would be done")
 	set.BoolVar(&x.json, "json", false, "tell the outcome as one JSON object")
+	set.BoolVar(&x.markForeign, "mark-foreign", false, "mark letters that something else wrote (Kafka Connect, Spring, share groups), too, on their topic")
 	set.StringVar(&x.by, "by", whoever(), "`name` that is kept with the marks")
 	return x
 }
@@ -167,7 +170,7 @@ func (p *program) discard(ctx context.Context, f *config.Flags, x *doFlags) erro
 		return d.explained(err)
 	}
 	d.tellUnreadable(l)
-	chosen, aside := replay.ChooseDone(l, x.filter.oldest(l.Matching(deadletter.Outstanding)))
+	chosen, aside := replay.ChooseDone(l, x.filter.oldest(l.Matching(deadletter.Outstanding)), x.markForeign)
 	plan := &plan{verb: "Discard", from: d.Topic, whose: whose(filter.Group), chosen: chosen, aside: aside}
 	goOn, err := p.agree(plan, x)
 	if err != nil || !goOn {

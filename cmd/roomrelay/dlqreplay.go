@@ -98,7 +98,7 @@ func (p *program) replay(ctx context.Context, f *config.Flags, x *replayFlags) e
 	bar := p.counter("replaying", len(chosen))
 	r := replay.New(replay.Config{
 		Desk: d.Desk, Ledger: l, To: to, By: x.by, Why: x.why, RoomRate: x.roomRate, MaxUnsettled: x.maxUnsettled, IgnoreLag: x.ignoreLag,
-		StallAfter: x.stall, Mend: *mend, Tell: bar.tell, Report: func(m replay.Report) { bar.set(m.Done) },
+		StallAfter: x.stall, Mend: *mend, MarkForeign: x.markForeign, Tell: bar.tell, Report: func(m replay.Report) { bar.set(m.Done) },
 	}, chosen)
 	out, err := r.Run(ctx)
 	if err == nil && x.wait > 0 && out.Published > 0 {
@@ -175,7 +175,7 @@ func (x *replayFlags) fits(m *replay.Mend, letters int) error {
 func (p *program) replayed(d *desk, plan *plan, out *replay.Outcome, err error, x *replayFlags) error {
 	stopped := errors.Is(err, replay.ErrStopped) || errors.Is(err, replay.ErrStalled)
 	s := &replaySummary{
-		Published: out.Published, Elsewhere: out.Elsewhere, Aside: plan.aside, Unmarked: out.Unmarked, Unpublished: out.Left(),
+		Published: out.Published, Elsewhere: out.Elsewhere, Aside: plan.aside, Unmarked: out.Unmarked, Foreign: out.Foreign, Unpublished: out.Left(),
 		Waited: x.wait > 0 && err == nil, Settled: out.Settled, CameBack: out.CameBack(), BackByReason: ranked(out.Back), Open: out.Open,
 		Rest: len(plan.chosen) - out.Published - out.Elsewhere - out.Left(),
 	}
@@ -210,6 +210,7 @@ type replaySummary struct {
 	Unpublished int            `json:"-"`
 	Rest        int            `json:"notReached,omitempty"` // since it was stopped
 	Unmarked    int            `json:"unmarked,omitempty"`
+	Foreign     int            `json:"foreignNotMarked,omitempty"`
 
 	Waited       bool      `json:"waited"`
 	Settled      int       `json:"settled,omitempty"`
@@ -220,11 +221,14 @@ type replaySummary struct {
 }
 
 func (s *replaySummary) left(plan *plan) bool {
-	return len(plan.aside) > 0 || s.Rest > 0 || s.CameBack > 0 || s.Open > 0
+	return len(plan.aside) > 0 || s.Rest > 0 || s.CameBack > 0 || s.Open > 0 || s.Foreign > 0
 }
 
 func (s *replaySummary) write(out io.Writer, aside map[string]int) {
-	fmt.Fprintf(out, "Published and marked: %s.\n", plural(s.Published-s.Unmarked, "letter", "letters"))
+	fmt.Fprintf(out, "Published and marked: %s.\n", plural(s.Published-s.Unmarked-s.Foreign, "letter", "letters"))
+	if s.Foreign > 0 {
+		fmt.Fprintf(out, "Published and not marked, since something else wrote them: %s. They stay outstanding, and would be published again; --mark-foreign marks them.\n", grouped(s.Foreign))
+	}
 	if s.Elsewhere > 0 {
 		fmt.Fprintf(out, "Marked by somebody else meanwhile: %s.\n", grouped(s.Elsewhere))
 	}

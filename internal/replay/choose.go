@@ -21,9 +21,13 @@ type Rules struct {
 const inHand = "their events aren't settled by the group, whose worker will send them again by itself"
 
 // ChooseDone parts letters into those that can be marked as done and those left aside, counted by why.
-func ChooseDone(l *deadletter.Ledger, entries []*deadletter.Entry) (chosen []*deadletter.Entry, aside map[string]int) {
+func ChooseDone(l *deadletter.Ledger, entries []*deadletter.Entry, markForeign bool) (chosen []*deadletter.Entry, aside map[string]int) {
 	aside = map[string]int{}
 	for _, e := range entries {
+		if e.By != deadletter.Ours && !markForeign {
+			aside["written by something else (--mark-foreign marks them)"]++
+			continue
+		}
 		if l.InHand(e) {
 			aside[inHand]++
 			continue

@@ -106,6 +106,10 @@ func (r *Replay) append(ctx context.Context, partition int32, batch []*parcel) (
 		r.gauge.published(at)
 		r.published[p.entry.Identity] = int(p.entry.Replays) + 1
 		r.out.Published++
+		if p.entry.By != deadletter.Ours && !r.cfg.MarkForeign {
+			r.out.Foreign++
+			continue
+		}
 		marks = append(marks, deadletter.MarksOf(p.entry, deadletter.Mark{
 			Action: deadletter.ActionReplay, At: now, By: r.cfg.By, Why: r.cfg.Why, To: r.cfg.To, Position: at, MsgID: p.filed.MsgID,
 		})...)

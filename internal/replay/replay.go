@@ -39,6 +39,9 @@ type Config struct {
 
 	Mend Mend // what is changed on the way
 
+	// MarkForeign marks letters of other authors, too, on a topic that may be somebody else's.
+	MarkForeign bool
+
 	// Tell is told what a person should know meanwhile. nil: nobody.
 	Tell func(format string, args ...any)
 	// Report is told of progress, from the goroutine of Run and Await. nil: nobody.
@@ -57,6 +60,7 @@ type Outcome struct {
 	Elsewhere int            // marked by somebody else meanwhile
 	Aside     map[string]int // not published, by why
 	Unmarked  int            // published, and the mark failed
+	Foreign   int            // published, and not to be marked
 
 	Settled int            // of those published
 	Back    map[string]int // of those published, the letters that they became again, by reason

@@ -394,7 +394,7 @@ func TestWhatIsLeftAside(t *testing.T) {
 				t.Errorf("%+v: chosen %s, want %s", c.rules, got, c.want)
 			}
 		}
-		if chosen, aside := ChooseDone(l, entries); len(chosen) != 5 || aside[inHand] != 1 {
+		if chosen, aside := ChooseDone(l, entries, false); len(chosen) != 5 || aside[inHand] != 1 {
 			t.Errorf("%d can be discarded, %v can't", len(chosen), aside)
 		}
 	})
