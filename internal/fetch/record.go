@@ -3,6 +3,7 @@ package fetch
 import (
 	"fmt"
 	"time"
+	"unsafe"
 
 	"roomrelay/event"
 )
@@ -82,7 +83,10 @@ func (p *parts) record(limit int) (r Record, err error) {
 	r.Headers = make([]event.Header, p.count)
 	f := fields{rest: p.headers}
 	for i := range r.Headers {
-		r.Headers[i].Key = string(f.varbytes())
+		// A name lives as long as the other bytes do: a letter has twenty, each an allocation otherwise.
+		if name := keep(f.varbytes()); len(name) > 0 {
+			r.Headers[i].Key = unsafe.String(&name[0], len(name))
+		}
 		r.Headers[i].Value = keep(f.varbytes())
 	}
 	return r, f.err
