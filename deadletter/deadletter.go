@@ -9,9 +9,10 @@
 //
 // The Desk promises that records of one identity are one letter, of which the newest record counts; that a
 // letter is outstanding until a mark covers it, and then on its way until its group's commits settle where it
-// was published; that what it can't read it counts and passes over; and that its memory is some 300 bytes a
-// letter that isn't done, whatever the topic holds. It publishes nothing but marks, and it doesn't know what a
-// mark is written for. A copy of a letter that comes more than a few thousand marks after its own one counts as
-// outstanding again; and where two operators replay a letter at the same time, it counts as done once the
-// first replay is settled.
+// was published; that what it can't read it counts and passes over; that its memory is some 400 bytes a letter
+// that isn't done, whatever the topic holds; and that a checkpoint, which a long reading leaves on the topic for
+// the next one, changes nothing but the time that this takes. Besides checkpoints it writes only marks, and
+// letters that are read in; it doesn't know what a mark is written for. A copy of a letter that comes more than
+// a few thousand marks after its own one counts as outstanding again; and where two operators replay a letter
+// at the same time, it counts as done once the first replay is settled.
 package deadletter

@@ -12,62 +12,32 @@ import (
 	"roomrelay/internal/fetch"
 )
 
-// near is how far apart two letters may stand to be read in one go: a request brings as many records anyway.
-const near = 1000
-
-// errEnough ends a scan that has what it wanted.
-var errEnough = errors.New("enough")
-
 // Fetch reads the records of letters. The answer is in the order of the entries; nil stands for one that
 // retention has taken since.
 func (d *Desk) Fetch(ctx context.Context, entries []*Entry) ([]*Filed, error) {
-	order := make([]int, len(entries))
-	for i := range order {
-		order[i] = i
+	index := make(map[Place]int, len(entries))
+	by := map[int32][]int64{}
+	for i, e := range entries {
+		index[e.Place] = i
+		by[e.Place.Partition] = append(by[e.Place.Partition], e.Place.Offset)
 	}
-	slices.SortFunc(order, func(a, b int) int { return comparePlaces(entries[a].Place, entries[b].Place) })
 	found := make([]*Filed, len(entries))
-	for len(order) > 0 {
-		n := 1
-		for n < len(order) {
-			before, next := entries[order[n-1]].Place, entries[order[n]].Place
-			if next.Partition != before.Partition || next.Offset-before.Offset > near {
-				break
+	for p, offsets := range by {
+		slices.Sort(offsets)
+		err := d.Client.ScanSome(ctx, d.Topic, p, offsets, func(r *fetch.Record) error {
+			at := Place{p, r.Offset}
+			letter, _, err := read(p, d.Group, r)
+			if err != nil {
+				return fmt.Errorf("reading letter %s again: %w", at, err)
 			}
-			n++
-		}
-		if err := d.fetchRun(ctx, entries, order[:n], found); err != nil {
+			found[index[at]] = letter
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
-		order = order[n:]
 	}
 	return found, nil
-}
-
-// fetchRun reads entries that stand near one another, which order names in the order of offsets.
-func (d *Desk) fetchRun(ctx context.Context, entries []*Entry, order []int, found []*Filed) error {
-	first, last := entries[order[0]].Place, entries[order[len(order)-1]].Place
-	err := d.Client.Scan(ctx, d.Topic, first.Partition, first.Offset, last.Offset+1, func(r *fetch.Record) error {
-		for len(order) > 0 && entries[order[0]].Place.Offset < r.Offset {
-			order = order[1:]
-		}
-		for len(order) > 0 && entries[order[0]].Place.Offset == r.Offset {
-			letter, _, err := read(first.Partition, d.Group, r)
-			if err != nil {
-				return fmt.Errorf("reading letter %s again: %w", Place{first.Partition, r.Offset}, err)
-			}
-			found[order[0]] = letter
-			order = order[1:]
-		}
-		if len(order) == 0 {
-			return errEnough
-		}
-		return nil
-	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
 }
 
 // At reads the record at a place. Both are nil if there is none any more, or it is neither.
@@ -84,19 +54,6 @@ func (d *Desk) At(ctx context.Context, at Place) (*Filed, *Mark, error) {
 		return nil, nil, err
 	}
 	return read(at.Partition, d.Group, r)
-}
-
-func comparePlaces(a, b Place) int {
-	if a.Partition != b.Partition {
-		return int(a.Partition) - int(b.Partition)
-	}
-	switch {
-	case a.Offset < b.Offset:
-		return -1
-	case a.Offset > b.Offset:
-		return 1
-	}
-	return 0
 }
 
 // mostMarks go in one request. A mark has some 600 bytes.

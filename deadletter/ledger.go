@@ -3,10 +3,10 @@ package deadletter
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"roomrelay/internal/cluster"
 	"roomrelay/internal/fetch"
@@ -20,6 +20,9 @@ type Desk struct {
 	Group  string // the group that reads Source; what letters of other authors are taken for
 	// Progress reads how far a group has come with a topic by now.
 	Progress func(ctx context.Context, group, topic string) (Progress, error)
+	// RememberFrom is how many records of a partition a reading must have gone through to leave a checkpoint.
+	// Default 10,000.
+	RememberFrom int
 }
 
 // Progress is how far a group has come with a topic, by its commits.
@@ -40,7 +43,12 @@ type Reading struct {
 	// Letter and Mark are told of every record, of each partition in order, one at a time. nil: nobody.
 	Letter func(*Filed)
 	Mark   func(*Mark)
+	// Full reads everything, whatever checkpoints say. Done, Letter and Mark do so, too.
+	Full bool
 }
+
+// whole says that no checkpoint may shorten the reading.
+func (r *Reading) whole() bool { return r.Full || r.Done || r.Letter != nil || r.Mark != nil }
 
 // Ledger is what a reading found, up to the end that it had when it began.
 type Ledger struct {
@@ -54,6 +62,9 @@ type Ledger struct {
 	Read       int             // records read
 	Unreadable int             // of these, neither letter nor mark
 	Why        []Unreadable    // some of these
+	// Taken is how many letters of all groups retention took though they were outstanding, as far as
+	// checkpoints tell; -1: there was none.
+	Taken int
 
 	settled *settlements
 }
@@ -107,7 +118,10 @@ func (d *Desk) Read(ctx context.Context, r Reading) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &books{desk: d, reading: &r, settled: s, ledger: &Ledger{Ended: map[string]int{}}}
+	b := &books{desk: d, reading: &r, settled: s, ledger: &Ledger{Ended: map[string]int{}, Taken: -1}}
+	if b.cluster, err = d.Client.ID(ctx, d.Topic); err != nil {
+		return nil, err
+	}
 	for i := range ranges {
 		b.shelves = append(b.shelves, newShelf(ranges[i].Partition, &r, s))
 	}
@@ -117,8 +131,20 @@ func (d *Desk) Read(ctx context.Context, r Reading) (*Ledger, error) {
 	if err := b.others(ctx, &ranges); err != nil {
 		return nil, err
 	}
+	kept := b.checkpoints(ranges)
 	b.close(ranges)
+	d.remember(ctx, kept)
 	return b.ledger, nil
+}
+
+// checkpoints makes those that are worth it.
+func (b *books) checkpoints(ranges []cluster.Range) (all []*checkpoint) {
+	for i, s := range b.shelves {
+		if c := b.keep(s, ranges[i].End, time.Now()); c != nil {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // books are a reading under way.
@@ -127,6 +153,7 @@ type books struct {
 	reading *Reading
 	settled *settlements
 	shelves []*shelf
+	cluster string // its id
 	ledger  *Ledger
 	mu      sync.Mutex // of the callbacks, and of ledger while it is read
 }
@@ -151,27 +178,57 @@ func (b *books) scan(ctx context.Context, ranges []cluster.Range) error {
 }
 
 func (b *books) scanOne(ctx context.Context, s *shelf, r cluster.Range) error {
-	n := 0
-	defer func() {
-		b.mu.Lock()
-		b.ledger.Read += n
-		b.mu.Unlock()
-	}()
-	return b.desk.Client.Scan(ctx, b.desk.Topic, r.Partition, r.First, r.End, func(x *fetch.Record) error {
-		n++
-		letter, mark, err := read(r.Partition, b.desk.Group, x)
-		switch {
-		case err != nil:
-			b.unreadable(s, Place{r.Partition, x.Offset}, err)
-		case letter != nil:
-			s.letter(letter, b.reading.Filter.Matches(letter))
-			b.tellLetter(letter)
-		case mark != nil:
-			s.mark(mark)
-			b.tellMark(mark)
-		}
+	each := func(x *fetch.Record) error {
+		s.read++
+		b.take(s, x)
 		return nil
-	})
+	}
+	if !s.begun {
+		s.begun = true
+		next, err := b.begin(ctx, s, r, each)
+		if err != nil {
+			return err
+		}
+		r.First = next
+	}
+	return b.desk.Client.Scan(ctx, b.desk.Topic, r.Partition, r.First, r.End, each)
+}
+
+// begin looks for a checkpoint, and says from where on the partition is to be read.
+func (b *books) begin(ctx context.Context, s *shelf, r cluster.Range, each func(*fetch.Record) error) (next int64, err error) {
+	if b.reading.whole() && !b.reading.Full {
+		return r.First, nil
+	}
+	c, err := b.find(ctx, r)
+	if err != nil || c == nil {
+		return r.First, err
+	}
+	s.resumed = true
+	s.gone = c.gone(r.First)
+	s.taken = c.Taken + s.gone
+	if b.reading.Full {
+		return r.First, nil
+	}
+	if err := b.resume(ctx, s, c, r, each); err != nil {
+		return 0, err
+	}
+	s.read = 0 // what was kept isn't new
+	return max(r.First, c.Next), nil
+}
+
+// take puts a record onto its shelf.
+func (b *books) take(s *shelf, x *fetch.Record) {
+	letter, mark, err := read(s.partition, b.desk.Group, x)
+	switch {
+	case err != nil:
+		b.unreadable(s, Place{s.partition, x.Offset}, err)
+	case letter != nil:
+		s.letter(letter, b.reading.Filter.Matches(letter))
+		b.tellLetter(letter)
+	case mark != nil:
+		s.mark(mark)
+		b.tellMark(mark)
+	}
 }
 
 func (b *books) tellLetter(f *Filed) {
@@ -257,6 +314,10 @@ func (b *books) close(ranges []cluster.Range) {
 		for group, n := range s.done {
 			l.Ended[group] += n
 		}
+		l.Read += s.read
+		if s.resumed {
+			l.Taken = max(l.Taken, 0) + s.taken
+		}
 	}
 	b.addEnded()
 	for group, n := range l.Ended {
@@ -330,45 +391,4 @@ func (e *Entry) absorb(o *Entry) {
 	if o.State == Outstanding {
 		e.Older = append(e.Older, Older{o.Place, o.Replays})
 	}
-}
-
-// Settled says whether a group has settled what stands at a place of a topic.
-type Settled interface {
-	Settled(group, topic string, at Place) bool
-}
-
-// subject is a group and a topic that it reads.
-type subject struct{ group, topic string }
-
-// settlements are what groups have settled, as far as it was learnt.
-type settlements struct {
-	desk  *Desk
-	mu    sync.RWMutex // guards known
-	known map[subject]Progress
-}
-
-// learn asks what a group has settled.
-func (s *settlements) learn(ctx context.Context, x subject) error {
-	progress, err := s.desk.Progress(ctx, x.group, x.topic)
-	if err != nil {
-		return fmt.Errorf("what is on its way can't be told from what is done: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known[x] = progress
-	return nil
-}
-
-func (s *settlements) knows(x subject) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.known[x] != nil
-}
-
-// Settled says what is known; what isn't known counts as not settled.
-func (s *settlements) Settled(group, topic string, at Place) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	p := s.known[subject{group, topic}]
-	return p != nil && p.Settled(at)
 }

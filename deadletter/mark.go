@@ -51,6 +51,8 @@ type Mark struct {
 
 	Room  int64
 	MsgID string
+
+	written time.Time // the record's timestamp
 }
 
 // elsewhere says that the letter was published to another topic: what becomes of it there isn't known here.
@@ -91,7 +93,7 @@ func (m *Mark) message() cluster.Message {
 
 // readMark reads a mark. One that doesn't say whose it is marks nothing.
 func readMark(partition int32, r *fetch.Record) (*Mark, error) {
-	m := &Mark{Place: Place{partition, r.Offset}, At: r.Time}
+	m := &Mark{Place: Place{partition, r.Offset}, At: r.Time, written: r.Time}
 	need := map[string]bool{HeaderGroup: true, HeaderTopic: true, HeaderFirstPartition: true, HeaderFirstOffset: true, HeaderReplays: true}
 	for i := range r.Headers {
 		h := &r.Headers[i]

@@ -53,10 +53,13 @@ type shelf struct {
 	ended     map[key]*Entry // those that are done, where they are asked for
 
 	done       map[string]int // letters of a group ended here, less those that came back here
-	letters    int
-	marks      int
+	taken      int            // letters that retention took outstanding, as far as checkpoints tell
+	gone       int            // of these, letters that a mark may still turn out to cover
+	resuming   bool           // what comes was counted when the checkpoint was made
+	read       int            // records, without those that a checkpoint kept
+	begun      bool           // something was read
+	resumed    bool           // there was a checkpoint
 	unreadable int
-	oldest     Moment // of letters
 }
 
 func newShelf(partition int32, r *Reading, settled Settled) *shelf {
@@ -65,12 +68,8 @@ func newShelf(partition int32, r *Reading, settled Settled) *shelf {
 
 // letter takes in a record of a letter.
 func (s *shelf) letter(f *Filed, matched bool) {
-	s.letters++
-	if s.oldest == 0 {
-		s.oldest = momentOf(f.Written)
-	}
 	k := s.names.key(f.Identity)
-	if covers, ok := s.covered.get(k); ok && f.Replays <= covers {
+	if c, ok := s.covered.get(k); ok && f.Replays <= c.replays {
 		return // a copy that comes after the mark
 	}
 	e := s.open[k]
@@ -79,7 +78,7 @@ func (s *shelf) letter(f *Filed, matched bool) {
 		e = &Entry{}
 		s.open[k] = e
 		delete(s.ended, k)
-		if f.Replays > 0 {
+		if f.Replays > 0 && !s.resuming {
 			s.done[f.Identity.Group]-- // it came back from a replay that has ended
 		}
 	case f.Replays < int(e.Replays):
@@ -90,17 +89,20 @@ func (s *shelf) letter(f *Filed, matched bool) {
 
 // mark takes in a mark.
 func (s *shelf) mark(m *Mark) {
-	s.marks++
 	k := s.names.key(m.Identity)
-	covers, ok := s.covered.get(k)
-	first := !ok || covers < m.Replays // another operator's mark of the same failure counts once
+	c, ok := s.covered.get(k)
+	first := !ok || c.replays < m.Replays // another operator's mark of the same failure counts once
 	if first {
-		s.covered.put(k, m.Replays)
+		s.covered.put(k, coveredBy{m.Replays, m.Place.Offset, momentOf(m.written)})
 	}
 	e := s.open[k]
 	if e == nil {
-		if first {
-			s.done[m.Identity.Group]++ // its letter is gone already, or was read by an earlier call
+		if first && !s.resuming {
+			s.done[m.Identity.Group]++ // retention has taken its letter
+			if s.gone > 0 {
+				s.gone--
+				s.taken--
+			}
 		}
 		return
 	}
@@ -151,21 +153,28 @@ func (s *shelf) settle() {
 // covered remembers which letters the last marks cover, so that a copy that comes after its mark is known as
 // one: the write of a letter that wasn't answered and was repeated, or the failure of another operator's
 // replay. Both come within seconds. It is of fixed size: the newer half is kept when the older one goes.
-type covered struct{ newer, older map[key]int }
+type covered struct{ newer, older map[key]coveredBy }
+
+// coveredBy is up to which of its failures a letter is covered, and by which mark.
+type coveredBy struct {
+	replays int
+	offset  int64
+	written Moment
+}
 
 const halfCovered = 1 << 12
 
-func (c *covered) get(k key) (replays int, ok bool) {
-	if replays, ok = c.newer[k]; ok {
-		return replays, ok
+func (c *covered) get(k key) (by coveredBy, ok bool) {
+	if by, ok = c.newer[k]; ok {
+		return by, ok
 	}
-	replays, ok = c.older[k]
-	return replays, ok
+	by, ok = c.older[k]
+	return by, ok
 }
 
-func (c *covered) put(k key, replays int) {
+func (c *covered) put(k key, by coveredBy) {
 	if c.newer == nil || len(c.newer) >= halfCovered {
-		c.older, c.newer = c.newer, make(map[key]int)
+		c.older, c.newer = c.newer, make(map[key]coveredBy)
 	}
-	c.newer[k] = replays
+	c.newer[k] = by
 }

@@ -105,6 +105,21 @@ func (c *Client) Partitions(ctx context.Context, topic string) ([]int32, error) 
 	return all, nil
 }
 
+// ID is the cluster's own name for itself; "" if its brokers tell none.
+func (c *Client) ID(ctx context.Context, topic string) (id string, err error) {
+	err = c.try(ctx, func(ctx context.Context) error {
+		answer, err := c.client().Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+		if err == nil {
+			id = answer.ClusterID
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("asking for the cluster's id: %w", err)
+	}
+	return id, nil
+}
+
 // Range is the offsets of a partition that can be read: from First up to, not including, End.
 type Range struct {
 	Partition  int32

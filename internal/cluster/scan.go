@@ -88,6 +88,57 @@ func (c *Client) passOver(ctx context.Context, topic string, partition int32, fr
 	return kafka.LeaderNotAvailable // in range for the leader of now: the answer was a lagging replica's
 }
 
+// someBytes is asked for where the records that are wanted stand far apart.
+const someBytes = 64 << 10
+
+// ScanSome is Scan for the records at the given offsets alone, which must ascend. Those that aren't there (any
+// more) are passed over.
+func (c *Client) ScanSome(ctx context.Context, topic string, partition int32, offsets []int64, each func(*fetch.Record) error) error {
+	for len(offsets) > 0 {
+		bytes := scanBytes
+		if near := min(len(offsets)-1, 100); near == 0 || offsets[near]-offsets[0] > 1000 {
+			bytes = someBytes
+		}
+		var failed error
+		err := c.try(ctx, func(ctx context.Context) error {
+			r := fetch.Request{Topic: topic, Partition: partition, Offset: offsets[0], MaxBytes: bytes, MaxWait: scanWait, LeaderEpoch: -1}
+			next, err := c.scan(ctx, r, offsets[len(offsets)-1]+1, func(x *fetch.Record) error {
+				for len(offsets) > 0 && offsets[0] < x.Offset {
+					offsets = offsets[1:]
+				}
+				if len(offsets) == 0 || offsets[0] != x.Offset {
+					return nil
+				}
+				offsets = offsets[1:]
+				return each(x)
+			}, &failed)
+			switch {
+			case failed != nil:
+				return backoff.Permanent(failed)
+			case errors.Is(err, kafka.OffsetOutOfRange):
+				from := r.Offset
+				if err := c.passOver(ctx, topic, partition, &from); err != nil {
+					return err
+				}
+				next, err = from, nil
+			case err == nil && next == r.Offset:
+				return errNothing
+			}
+			for len(offsets) > 0 && offsets[0] < next {
+				offsets = offsets[1:]
+			}
+			return err
+		})
+		switch {
+		case failed != nil:
+			return failed
+		case err != nil:
+			return fmt.Errorf("reading partition %d of topic %q: %w", partition, topic, err)
+		}
+	}
+	return nil
+}
+
 // Read is one record of a topic; nil: there is none at that offset (any more).
 func (c *Client) Read(ctx context.Context, topic string, partition int32, offset int64) (found *fetch.Record, err error) {
 	ranges, err := c.Ranges(ctx, topic, []int32{partition})
