@@ -165,11 +165,10 @@ func (p *program) discard(ctx context.Context, f *config.Flags, x *doFlags) erro
 	if err != nil {
 		return err
 	}
-	l, err := d.Read(ctx, deadletter.Reading{Filter: filter})
+	l, err := d.ledger(ctx, deadletter.Reading{Filter: filter}, x.filter.full)
 	if err != nil {
-		return d.explained(err)
+		return err
 	}
-	d.tellUnreadable(l)
 	chosen, aside := replay.ChooseDone(l, x.filter.oldest(l.Matching(deadletter.Outstanding)), x.markForeign)
 	plan := &plan{verb: "Discard", from: d.Topic, whose: whose(filter.Group), chosen: chosen, aside: aside}
 	goOn, err := p.agree(plan, x)

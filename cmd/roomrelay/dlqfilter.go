@@ -18,6 +18,7 @@ type filterFlags struct {
 	partition    int32
 	offset       int64
 	allGroups    bool
+	full         bool
 	limit        int
 	set          *pflag.FlagSet
 }
@@ -38,6 +39,7 @@ func newFilterFlags(set *pflag.FlagSet) *filterFlags {
 	set.Int64Var(&x.offset, "offset", 0, "only at this `offset` of it")
 	set.IntVar(&x.limit, "limit", 0, "at most so many, the newest; 0: all")
 	set.BoolVar(&x.allGroups, "all-groups", false, "letters of every group, not only of the configured one")
+	set.BoolVar(&x.full, "full", false, "read the whole topic, and compare it with what an earlier reading left on it")
 	return x
 }
 

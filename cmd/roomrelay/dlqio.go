@@ -43,11 +43,10 @@ func (p *program) exportCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		l, err := d.Read(ctx, deadletter.Reading{Filter: x, Done: all})
+		l, err := d.ledger(ctx, deadletter.Reading{Filter: x, Done: all}, filter.full)
 		if err != nil {
-			return d.explained(err)
+			return err
 		}
-		d.tellUnreadable(l)
 		states := []deadletter.State{deadletter.Outstanding}
 		if all {
 			states = append(states, deadletter.OnItsWay, deadletter.Done)

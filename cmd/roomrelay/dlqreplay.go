@@ -76,11 +76,10 @@ func (p *program) replay(ctx context.Context, f *config.Flags, x *replayFlags) e
 	if err != nil {
 		return err
 	}
-	l, err := d.Read(ctx, deadletter.Reading{Filter: filter})
+	l, err := d.ledger(ctx, deadletter.Reading{Filter: filter}, x.filter.full)
 	if err != nil {
-		return d.explained(err)
+		return err
 	}
-	d.tellUnreadable(l)
 	rules := replay.Rules{MaxReplays: x.maxReplays, DedupeWindow: window, Force: x.force, Topic: d.Source, Mended: mend.Any(), Changed: mend.Any() && !mend.Renames(""), Now: now}
 	to := d.Source
 	if x.to != "" {

@@ -32,16 +32,15 @@ func (p *program) statsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		l, err := d.Read(ctx, deadletter.Reading{Filter: x})
+		l, err := d.ledger(ctx, deadletter.Reading{Filter: x}, filter.full)
 		if err != nil {
-			return d.explained(err)
+			return err
 		}
 		s := d.count(l, x.Group, filter, top, time.Now())
 		d.retention(ctx, s)
 		if asJSON {
 			return writeLine(p.out, s)
 		}
-		d.tellUnreadable(l)
 		s.write(p.out)
 		return nil
 	})
@@ -72,9 +71,10 @@ type stats struct {
 	ByReplays []counted `json:"byReplays,omitempty"`
 	OverTime  []bin     `json:"overTime,omitempty"`
 
-	Retention  string     `json:"retention,omitempty"` // of the topic
-	TakenFrom  *time.Time `json:"takenFrom,omitempty"` // retention takes the oldest outstanding one not before
-	Records    int        `json:"records"`             // read
+	Retention  string     `json:"retention,omitempty"`     // of the topic
+	TakenFrom  *time.Time `json:"takenFrom,omitempty"`     // retention takes the oldest outstanding one not before
+	Taken      *int       `json:"takenUnmarked,omitempty"` // by retention, of all groups; not there: not known
+	Records    int        `json:"records"`                 // read
 	Unreadable int        `json:"unreadable"`
 
 	now    time.Time
@@ -95,6 +95,9 @@ type bin struct {
 
 func (d *desk) count(l *deadletter.Ledger, group string, x *filterFlags, top int, now time.Time) *stats {
 	s := &stats{Topic: d.Topic, Group: group, Records: l.Read, Unreadable: l.Unreadable, now: now}
+	if l.Taken >= 0 {
+		s.Taken = &l.Taken
+	}
 	for g, n := range l.Ended {
 		if group == "" || g == group {
 			s.Done += n
@@ -257,6 +260,9 @@ func (s *stats) write(out io.Writer) {
 	fmt.Fprintf(out, "outstanding  %9s\n", grouped(s.Outstanding))
 	fmt.Fprintf(out, "on their way %9s\n", grouped(s.OnTheirWay))
 	fmt.Fprintf(out, "done         %9s\n", grouped(s.Done))
+	if s.Taken != nil && *s.Taken > 0 {
+		fmt.Fprintf(out, "lost         %9s  taken by retention while they were outstanding (of all groups)\n", grouped(*s.Taken))
+	}
 	if s.Outstanding == 0 {
 		return
 	}
