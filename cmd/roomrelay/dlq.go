@@ -30,7 +30,7 @@ func (p *program) dlqCommand() *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(p.statsCommand(), p.lsCommand(), p.showCommand(), p.replayCommand(), p.discardCommand(), p.exportCommand(), p.importCommand())
+	c.AddCommand(p.statsCommand(), p.lsCommand(), p.showCommand(), p.replayCommand(), p.discardCommand(), p.exportCommand(), p.importCommand(), p.exporterCommand())
 	return c
 }
 

@@ -82,7 +82,7 @@ func (p *program) relay(ctx context.Context, s *config.Settings, transport *kafk
 	if s.AdminAddr != "" {
 		admin, err := telemetry.Listen(s.AdminAddr, metrics, r.Ready)
 		if err != nil {
-			return err
+			return fmt.Errorf("listening on admin-addr: %w", err)
 		}
 		serve, stop := context.WithCancel(context.WithoutCancel(ctx)) // it answers during the drain, too
 		served := make(chan struct{})

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -17,12 +18,15 @@ type Admin struct {
 	server   *http.Server
 }
 
+// Scraped is Metrics or Letters.
+type Scraped interface{ scraped() *prometheus.Registry }
+
 // Listen takes the address at once, so that a mistake in it is told before work begins. ready says why the
 // worker can't do its work, or nil; its text is shown to whoever asks.
-func Listen(addr string, m *Metrics, ready func() error) (*Admin, error) {
+func Listen(addr string, m Scraped, ready func() error) (*Admin, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listening on admin-addr: %w", err)
+		return nil, err // it says what was listened on
 	}
 	return &Admin{listener: l, server: &http.Server{
 		Handler: routes(m, ready),
@@ -35,7 +39,7 @@ func Listen(addr string, m *Metrics, ready func() error) (*Admin, error) {
 	}}, nil
 }
 
-func routes(m *Metrics, ready func() error) http.Handler {
+func routes(m Scraped, ready func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -45,7 +49,7 @@ func routes(m *Metrics, ready func() error) http.Handler {
 		}
 		say(w, http.StatusOK, "ready")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.scraped(), promhttp.HandlerOpts{Registry: m.scraped()}))
 	return mux
 }
 
@@ -64,7 +68,7 @@ func (a *Admin) Addr() net.Addr { return a.listener.Addr() }
 func (a *Admin) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { _ = a.server.Close() })()
 	if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving admin-addr: %w", err)
+		return fmt.Errorf("serving metrics: %w", err)
 	}
 	return nil
 }

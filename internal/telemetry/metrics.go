@@ -83,6 +83,8 @@ func NewMetrics(cfg Config) *Metrics {
 	return m
 }
 
+func (m *Metrics) scraped() *prometheus.Registry { return m.registry }
+
 // Delivered counts an event that was delivered, with the time from its arrival to the answer.
 func (m *Metrics) Delivered(wait time.Duration) { m.wait.Observe(wait.Seconds()) }
 

@@ -112,7 +112,7 @@ func TestATakenAddressIsToldAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := Listen(l.Addr().String(), NewMetrics(Config{}), nil); err == nil || !strings.Contains(err.Error(), "admin-addr") {
+	if _, err := Listen(l.Addr().String(), NewMetrics(Config{}), nil); err == nil || !strings.Contains(err.Error(), "listen tcp "+l.Addr().String()) {
 		t.Errorf("said %v", err)
 	}
 }
