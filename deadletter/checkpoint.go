@@ -153,7 +153,12 @@ func (b *books) resume(ctx context.Context, s *shelf, c *checkpoint, r cluster.R
 // keep makes the shelf's checkpoint; nil: it isn't worth it, or too much isn't done. It must come before the
 // shelves are joined.
 func (b *books) keep(s *shelf, next int64, now time.Time) *checkpoint {
-	if s.read < b.rememberFrom() || len(s.open) > mostKept || len(s.open) >= s.read || b.reading.whole() && !b.reading.Full {
+	worth := s.read >= b.rememberFrom() && len(s.open) < s.read
+	if b.reading.whole() {
+		// One that was there may have been wrong. Readings that want more than letters don't look for one.
+		worth = b.reading.Full && (worth || s.resumed)
+	}
+	if !worth || len(s.open) > mostKept {
 		return nil
 	}
 	c := &checkpoint{Version: checkpointVersion, Cluster: b.cluster, Topic: b.desk.Topic, Partition: s.partition, Next: next, Done: s.done, Taken: s.taken}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -134,6 +135,9 @@ func (d *desk) explained(err error) error {
 	case cluster.Denied(err):
 		return fmt.Errorf("%w (reading letters needs READ on topic %s, DESCRIBE on topic %s and on group %s; docs/letters.md lists the permissions of each verb)",
 			err, d.Topic, d.Source, d.Group)
+	}
+	if text := explainKafka(err); strings.HasPrefix(err.Error(), "reaching Kafka") && !strings.HasPrefix(text, "reaching Kafka") {
+		return fmt.Errorf("Kafka can't be reached: %s", text) //nolint:revive,staticcheck // a name has its capital
 	}
 	return errors.New(explainKafka(err))
 }

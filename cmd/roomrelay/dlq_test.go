@@ -214,3 +214,25 @@ func TestTextIsCutByWidthAndSaysSo(t *testing.T) {
 		}
 	}
 }
+
+func TestATableFitsTheScreen(t *testing.T) {
+	make := func() *table {
+		x := newTable("PLACE", "#CODE", "OUTCOME", "SAID")
+		x.spare = []string{"OUTCOME", "CODE"}
+		x.row("1:2", "404", "refused", "the room doesn't exist any more, or never did")
+		return x
+	}
+	for screen, want := range map[int]string{
+		0:  "PLACE  CODE  OUTCOME  SAID\n1:2     404  refused  the room doesn't exist any more, or never did\n",
+		50: "PLACE  CODE  OUTCOME  SAID\n1:2     404  refused  the room doesn't exist any …\n",
+		40: "PLACE  CODE  SAID\n1:2     404  the room doesn't exist any…\n",
+		30: "PLACE  SAID\n1:2    the room doesn't exist…\n",
+		10: "PLACE  SA…\n1:2    th…\n",
+	} {
+		var out text
+		make().fit(&out, screen)
+		if out.String() != want {
+			t.Errorf("%d columns:\n%s\nwant\n%s", screen, out.String(), want)
+		}
+	}
+}

@@ -169,7 +169,8 @@ func (p *program) discard(ctx context.Context, f *config.Flags, x *doFlags) erro
 	if err != nil {
 		return err
 	}
-	chosen, aside := replay.ChooseDone(l, x.filter.oldest(l.Matching(deadletter.Outstanding)), x.markForeign)
+	chosen, aside := replay.ChooseDone(l, l.Matching(deadletter.Outstanding), x.markForeign)
+	chosen = x.filter.oldest(chosen)
 	plan := &plan{verb: "Discard", from: d.Topic, whose: whose(filter.Group), chosen: chosen, aside: aside}
 	goOn, err := p.agree(plan, x)
 	if err != nil || !goOn {

@@ -109,3 +109,26 @@ func (b *letterbox) commit(group string, partition int, offset int64) {
 		b.t.Fatal(err)
 	}
 }
+
+func TestAFullReadingFindsWhatACheckpointHid(t *testing.T) {
+	b := newLetterbox(t)
+	b.fail("g", failed(1, nil), failed(2, nil))
+	id, err := b.client().ID(t.Context(), "dlq.chat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := fmt.Appendf(nil, `{"version":1,"cluster":%q,"topic":"dlq.chat","partition":1,"next":2,"outstanding":"AA"}`, id)
+	if _, err := b.client().Append(t.Context(), "dlq.chat", 1, []cluster.Message{{Value: value, Headers: []event.Header{{Key: deadletter.HeaderCheckpoint, Value: []byte("1")}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.run("dlq", "stats"); !strings.Contains(got.out, "outstanding          1\n") {
+		t.Errorf("the control: %s", got.out)
+	}
+	got := b.run("dlq", "stats", "--full")
+	if !strings.Contains(got.out, "outstanding          2\n") || !strings.Contains(got.err, "they hid 1 outstanding letter and showed 0 letters that are done") {
+		t.Errorf("%+v", got)
+	}
+	if got := b.run("dlq", "stats"); !strings.Contains(got.out, "outstanding          2\n") {
+		t.Errorf("the wrong one still counts: %s", got.out)
+	}
+}

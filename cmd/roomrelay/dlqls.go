@@ -94,6 +94,7 @@ func (d *desk) list(ctx context.Context, entries []*deadletter.Entry, all bool) 
 		heads = append(heads, "STATE")
 	}
 	t := newTable(append(heads, "WHAT IS SAID")...)
+	t.spare = []string{"OUTCOME", "REPLAYS", "CODE", "FAILED"}
 	err := d.each(ctx, entries, func(e *deadletter.Entry, f *deadletter.Filed) error {
 		id, said := "-", "(retention has taken it)"
 		if f != nil {

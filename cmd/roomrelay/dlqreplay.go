@@ -80,12 +80,13 @@ func (p *program) replay(ctx context.Context, f *config.Flags, x *replayFlags) e
 	if err != nil {
 		return err
 	}
-	rules := replay.Rules{MaxReplays: x.maxReplays, DedupeWindow: window, Force: x.force, Topic: d.Source, Mended: mend.Any(), Changed: mend.Any() && !mend.Renames(""), Now: now}
+	rules := replay.Rules{MaxReplays: x.maxReplays, DedupeWindow: window, Force: x.force, Topic: d.Source, Group: d.Group, Mended: mend.Any(), Changed: mend.Any() && !mend.Renames(""), Now: now}
 	to := d.Source
 	if x.to != "" {
-		rules.Topic, to = "", x.to
+		rules.Topic, rules.Group, to = "", "", x.to
 	}
-	chosen, aside := replay.Choose(l, x.filter.oldest(l.Matching(deadletter.Outstanding)), rules)
+	chosen, aside := replay.Choose(l, l.Matching(deadletter.Outstanding), rules)
+	chosen = x.filter.oldest(chosen)
 	if err := x.fits(mend, len(chosen)); err != nil {
 		return err
 	}

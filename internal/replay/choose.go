@@ -12,7 +12,8 @@ type Rules struct {
 	MaxReplays   int           // one that failed after as many replays; 0: however many
 	DedupeWindow time.Duration // one that may have been shown, and failed first longer ago than the API remembers msgIds
 	Force        bool          // leave none aside for these two, nor since its event is still in a worker's hands
-	Topic        string        // only letters of this topic
+	Topic        string        // only letters of this topic; "": of any
+	Group        string        // only letters of this group, whose commits tell what becomes of them; "": of any
 	Mended       bool          // letters that the worker would refuse as they are get mended
 	Changed      bool          // letters are changed, and keep their msgId
 	Now          time.Time
@@ -54,6 +55,8 @@ func (r *Rules) aside(l *deadletter.Ledger, e *deadletter.Entry) string {
 	switch {
 	case r.Topic != "" && e.Identity.Topic != r.Topic:
 		return fmt.Sprintf("of topic %s, not %s (--to says where they go)", e.Identity.Topic, r.Topic)
+	case r.Group != "" && e.Identity.Group != r.Group:
+		return fmt.Sprintf("of group %s: only its own commits tell what becomes of them (--group)", e.Identity.Group)
 	case e.Invalid && !r.Mended:
 		return "the worker would refuse them again (--set or --value-file mends them)"
 	case r.Changed && e.Outcome == deadletter.OutcomeUnknown:
