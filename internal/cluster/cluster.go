@@ -195,6 +195,9 @@ func (c *Client) Config(ctx context.Context, topic string, names ...string) (map
 			return err
 		}
 		for _, r := range answer.Resources {
+			if errors.Is(r.Error, kafka.UnknownTopicOrPartition) {
+				return backoff.Permanent(r.Error) // whoever waits for a topic asks for its partitions
+			}
 			if r.Error != nil {
 				return r.Error
 			}
