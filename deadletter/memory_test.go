@@ -10,7 +10,7 @@ import (
 
 func TestI7_ALedgerTakesAFewHundredBytesALetterThatIsNotDone(t *testing.T) {
 	inOffice(t, 1, nil, func(o *office) {
-		const letters, done = 20_000, 15_000
+		const letters, done = 8_000, 3_000
 		var batch []cluster.Message
 		for i := range int64(letters) {
 			l := letter(0, i)

@@ -128,8 +128,10 @@ func differences(a, b *deadletter.Ledger) (n int) {
 // explained adds to an error of Kafka what an operator can do.
 func (d *desk) explained(err error) error {
 	switch {
-	case err == nil, errors.Is(err, context.Canceled):
-		return err
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return errors.New("stopped before the end")
 	case errors.Is(err, cluster.ErrMissing):
 		return fmt.Errorf("%w; check --topic and --dead-letter-topic", err)
 	case cluster.Denied(err):
