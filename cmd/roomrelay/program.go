@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/segmentio/kafka-go"
@@ -144,7 +145,12 @@ func (p *program) commandOf(name, short, long string, use config.Use, args cobra
 // help is told by section and fits the terminal: cobra's own would be one list of fifty flags.
 func (p *program) help(c *cobra.Command, use config.Use) {
 	width := width(p.out)
-	config.Wrap(p.out, c.Long, "", width)
+	for i, paragraph := range strings.Split(c.Long, "\n\n") {
+		if i > 0 {
+			fmt.Fprintln(p.out)
+		}
+		config.Wrap(p.out, paragraph, "", width)
+	}
 	fmt.Fprintf(p.out, "\nUsage:\n  %s\n\n", c.UseLine())
 	fmt.Fprintln(p.out, "Flags:")
 	c.InitDefaultHelpFlag()
@@ -154,6 +160,9 @@ func (p *program) help(c *cobra.Command, use config.Use) {
 		}
 		kind, usage := pflag.UnquoteUsage(f)
 		fmt.Fprintf(p.out, "  --%s\n", strings.TrimSpace(f.Name+" "+kind))
+		if d := f.DefValue; !slices.Contains([]string{"", "0", "0s", "[]", "false", "-"}, d) && !strings.Contains(usage, "(default") {
+			usage += " (default " + d + ")"
+		}
 		config.Wrap(p.out, usage, "      ", width)
 	})
 	fmt.Fprintln(p.out)
