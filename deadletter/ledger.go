@@ -356,12 +356,13 @@ func (b *books) addEnded() {
 	}
 }
 
-// join finds letters that stand on several partitions, which only a replay does to a letter.
+// join finds letters that stand on several partitions: a replay took them there, or the topic has got more
+// partitions between two writes.
 func (b *books) join() {
 	for i, s := range b.shelves {
 		for k, e := range s.open {
-			if e.Replays == 0 {
-				continue
+			if e.Replays == 0 && (e.By != Ours || int(e.Source.Partition)%len(b.shelves) == i) {
+				continue // where a letter that was never replayed stands
 			}
 			for j, o := range b.shelves {
 				if i == j {

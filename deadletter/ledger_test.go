@@ -157,6 +157,10 @@ func TestALetterIsOutstandingUntilAMarkCoversItAndItsReplayIsSettled(t *testing.
 			o.file(0, first, again, 1, nil)
 			o.file(0, first, Place{0, 91}, 1, nil)
 		}, []Place{again, {0, 91}}, "5 outstanding 1", 0},
+		"a copy on another partition, since the topic got more": {func(o *office) {
+			o.file(0, first, first, 0, nil)
+			o.file(1, first, first, 0, nil)
+		}, nil, "5 outstanding 0", 0},
 		"a mark of something else": {func(o *office) {
 			o.file(0, first, first, 0, nil)
 			o.mark(0, Place{0, 6}, 0, ActionDiscard, Place{})
