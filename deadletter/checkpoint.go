@@ -158,7 +158,7 @@ func (b *books) keep(s *shelf, next int64, now time.Time) *checkpoint {
 		// One that was there may have been wrong. Readings that want more than letters don't look for one.
 		worth = b.reading.Full && (worth || s.resumed)
 	}
-	if !worth || len(s.open) > mostKept {
+	if !worth || s.foreign || len(s.open) > mostKept {
 		return nil
 	}
 	c := &checkpoint{Version: checkpointVersion, Cluster: b.cluster, Topic: b.desk.Topic, Partition: s.partition, Next: next, Done: s.done, Taken: s.taken}

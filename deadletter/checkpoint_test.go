@@ -207,3 +207,21 @@ func TestOffsetsArePacked(t *testing.T) {
 		}
 	}
 }
+
+func TestATopicOfOtherAuthorsGetsNoCheckpoint(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		for i := range int64(20) {
+			o.file(0, Place{0, i}, Place{0, i}, 0, nil)
+			o.mark(0, Place{0, i}, 0, ActionDiscard, Place{})
+		}
+		o.append(0, cluster.Message{Value: []byte("{}"), Headers: []event.Header{
+			{Key: "__connect.errors.topic", Value: []byte("chat")}, {Key: "__connect.errors.partition", Value: []byte("0")}, {Key: "__connect.errors.offset", Value: []byte("0")},
+		}})
+		d := o.desk()
+		d.RememberFrom = 1
+		o.ledger(d, Reading{})
+		if n := o.checkpoints(1); n != 0 {
+			t.Errorf("%d checkpoints", n)
+		}
+	})
+}

@@ -94,6 +94,20 @@ func MarksOf(e *Entry, m Mark) []*Mark {
 	return append(all, &m)
 }
 
+// Probe sees that marks can be written, before anything is done that they have to tell of. It leaves an empty
+// checkpoint behind, which no reading heeds.
+func (d *Desk) Probe(ctx context.Context) error {
+	partitions, err := d.Client.Partitions(ctx, d.Topic)
+	if err != nil {
+		return err
+	}
+	_, err = d.Client.Append(ctx, d.Topic, partitions[0], []cluster.Message{{Value: []byte{}, Headers: []event.Header{{Key: HeaderCheckpoint, Value: []byte("probe")}}}})
+	if err != nil {
+		return fmt.Errorf("seeing whether letters can be marked: %w", err)
+	}
+	return nil
+}
+
 // ReadBack reads a letter from its record's parts, as they were taken from a dead-letter topic. The error says
 // why they are none.
 func (d *Desk) ReadBack(key, value []byte, headers []event.Header) (*Filed, error) {

@@ -60,6 +60,7 @@ type shelf struct {
 	begun      bool           // something was read
 	resumed    bool           // there was a checkpoint
 	unreadable int
+	foreign    bool // something else writes to the topic: it gets no checkpoint
 }
 
 func newShelf(partition int32, r *Reading, settled Settled) *shelf {
@@ -68,6 +69,7 @@ func newShelf(partition int32, r *Reading, settled Settled) *shelf {
 
 // letter takes in a record of a letter.
 func (s *shelf) letter(f *Filed, matched bool) {
+	s.foreign = s.foreign || f.By != Ours
 	k := s.names.key(f.Identity)
 	if c, ok := s.covered.get(k); ok && f.Replays <= c.replays {
 		return // a copy that comes after the mark

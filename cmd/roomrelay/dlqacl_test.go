@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,7 +43,8 @@ func documented(t *testing.T) map[string][]kfake.ACL {
 func TestTheDocumentedPermissionsAreEnoughAndNoMoreThanThat(t *testing.T) {
 	acls := documented(t)
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "chat", "dlq.chat"), kfake.EnableSASL(), kfake.EnableACLs(),
-		kfake.Superuser("PLAIN", "admin", "x"), kfake.User("PLAIN", "reader", "x", acls["A"]...), kfake.User("PLAIN", "replayer", "x", append(acls["A"], acls["B"]...)...))
+		kfake.Superuser("PLAIN", "admin", "x"), kfake.User("PLAIN", "reader", "x", acls["A"]...), kfake.User("PLAIN", "replayer", "x", slices.Concat(acls["A"], acls["B"])...),
+		kfake.User("PLAIN", "publisher", "x", slices.Concat(acls["A"], []kfake.ACL{{Resource: kmsg.ACLResourceTypeTopic, Name: "chat", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationWrite, Allow: true}})...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +70,9 @@ func TestTheDocumentedPermissionsAreEnoughAndNoMoreThanThat(t *testing.T) {
 		{"reader", "dlq replay --yes", exitFailed, "docs/letters.md lists the permissions"},
 		{"reader", "dlq discard --yes --why=x", exitFailed, "docs/letters.md lists the permissions"},
 		{"reader", "trace m1", exitFailed, "docs/letters.md lists the permissions"},
+		// Who couldn't mark publishes nothing: it would be published again and again.
+		{"publisher", "dlq replay --yes", exitFailed, "seeing whether letters can be marked"},
+		{"publisher", "dlq stats", exitFine, "outstanding          3\n"},
 		{"replayer", "dlq replay --yes --limit=1", exitFine, "Published and marked: 1 letter."},
 		{"replayer", "dlq discard --yes --why=x --limit=1", exitFine, "Discarded: 1 letter."},
 		{"replayer", "trace m1", exitLeft, "on its way"},

@@ -120,7 +120,11 @@ func TestReplayStopsInOrder(t *testing.T) {
 	b.fail("g", all...)
 	signals := make(chan os.Signal, 1)
 	var once sync.Once
-	b.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+	b.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.KeepControl()
+		if r.(*kmsg.ProduceRequest).Topics[0].Topic != "chat" {
+			return nil, nil, false
+		}
 		once.Do(func() { signals <- syscall.SIGINT }) // a second one would end it at once
 		return nil, nil, false
 	})

@@ -106,7 +106,7 @@ func (r *Replay) append(ctx context.Context, partition int32, batch []*parcel) (
 		r.gauge.published(at)
 		r.published[p.entry.Identity] = int(p.entry.Replays) + 1
 		r.out.Published++
-		if p.entry.By != deadletter.Ours && !r.cfg.MarkForeign {
+		if !r.cfg.marks(p.entry) {
 			r.out.Foreign++
 			continue
 		}

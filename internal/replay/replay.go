@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"roomrelay/deadletter"
@@ -47,6 +48,9 @@ type Config struct {
 	// Report is told of progress, from the goroutine of Run and Await. nil: nobody.
 	Report func(Report)
 }
+
+// marks says whether a letter is to be marked.
+func (c *Config) marks(e *deadletter.Entry) bool { return e.By == deadletter.Ours || c.MarkForeign }
 
 // Report is a moment of a replay.
 type Report struct {
@@ -90,6 +94,7 @@ type Replay struct {
 	tail       *deadletter.Tail
 	gauge      *gauge
 	partitions []int32 // of the topic To
+	marks      bool    // some of the letters are to be marked
 	total      int
 	out        Outcome
 
@@ -108,6 +113,7 @@ func New(cfg Config, letters []*deadletter.Entry) *Replay {
 	}
 	return &Replay{
 		cfg: cfg, queue: newQueue(letters, cfg.RoomRate), tail: cfg.Desk.Follow(cfg.Ledger), gauge: newGauge(&cfg),
+		marks: slices.ContainsFunc(letters, cfg.marks),
 		total: len(letters), out: Outcome{Aside: map[string]int{}, Back: map[string]int{}},
 		marked: map[deadletter.Identity]int{}, published: map[deadletter.Identity]int{}, back: map[deadletter.Identity]bool{},
 	}
@@ -135,6 +141,12 @@ func (r *Replay) Run(ctx context.Context) (*Outcome, error) {
 		return &r.out, err
 	}
 	r.partitions = partitions
+	if r.marks {
+		// What can't be marked would be published again and again.
+		if err := r.cfg.Desk.Probe(ctx); err != nil {
+			return &r.out, err
+		}
+	}
 	for !r.queue.empty() {
 		if ctx.Err() != nil {
 			return &r.out, ErrStopped

@@ -266,7 +266,10 @@ func TestAStopLeavesNothingUnmarked(t *testing.T) {
 		x.fail(all...)
 		ctx, stop := context.WithCancel(context.Background())
 		x.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
-			stop() // while letters are on their way
+			x.KeepControl()
+			if r.(*kmsg.ProduceRequest).Topics[0].Topic == "chat" {
+				stop() // while letters are on their way
+			}
 			return nil, nil, false
 		})
 		out, err := x.replay(nil).Run(ctx)
@@ -293,7 +296,10 @@ func TestACrashBetweenPublishingAndMarkingLosesNothing(t *testing.T) {
 		}
 		x.fail(all...)
 		// Marks can't be written any more: what is left is what a crash leaves.
-		fault := x.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dlq.chat", Err: kerr.TopicAuthorizationFailed, Count: -1})
+		published := notePublished(x.Cluster)
+		fault := x.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dlq.chat", Err: kerr.TopicAuthorizationFailed, Count: -1, When: func(kmsg.Request) bool {
+			return published.Load()
+		}})
 		out, err := x.replay(nil).Run(context.Background())
 		if !errors.Is(err, deadletter.ErrMarks) || out.Unmarked != out.Published || out.Published > MostUnmarked {
 			t.Fatalf("%+v %v", out, err)
@@ -308,6 +314,16 @@ func TestACrashBetweenPublishingAndMarkingLosesNothing(t *testing.T) {
 		}
 		if _, left := x.outstanding(); len(left) != 0 {
 			t.Errorf("%d outstanding", len(left))
+		}
+	})
+}
+
+func TestNothingIsPublishedThatCannotBeMarked(t *testing.T) {
+	inRig(t, func(x *rig) {
+		x.fail(letter(1, 1, nil))
+		x.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dlq.chat", Err: kerr.TopicAuthorizationFailed, Count: -1})
+		if out, err := x.replay(nil).Run(context.Background()); err == nil || out.Published != 0 || x.count("chat") != 0 {
+			t.Errorf("%+v %v, %d published", out, err, x.count("chat"))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"roomrelay/deadletter"
 	"roomrelay/event"
@@ -187,6 +189,19 @@ func header(r *fetch.Record, name string) string {
 		return ""
 	}
 	return string(r.Headers[i].Value)
+}
+
+// notePublished tells once something was published to the topic of events.
+func notePublished(c *kfake.Cluster) *atomic.Bool {
+	var published atomic.Bool
+	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if r.(*kmsg.ProduceRequest).Topics[0].Topic == "chat" {
+			published.Store(true)
+		}
+		return nil, nil, false
+	})
+	return &published
 }
 
 // messages are the source records of letters.

@@ -166,7 +166,17 @@ func TestI5_ALetterThatIsPublishedTwiceIsShownOnceAndStaysOneLetter(t *testing.T
 				l, entries := o.outstanding()
 				cfg := replay.Config{Desk: o.desk, Ledger: l, To: world.Topic, By: "ann"}
 				dies, other := replay.New(cfg, entries), replay.New(cfg, entries)
-				deny := o.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: world.Letters, Err: kerr.TopicAuthorizationFailed, Count: 1})
+				var published atomic.Bool
+				o.Cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					o.Cluster.KeepControl()
+					if r.(*kmsg.ProduceRequest).Topics[0].Topic == world.Topic {
+						published.Store(true)
+					}
+					return nil, nil, false
+				})
+				deny := o.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: world.Letters, Err: kerr.TopicAuthorizationFailed, Count: 1, When: func(kmsg.Request) bool {
+					return published.Load()
+				}})
 				if out, err := dies.Run(context.Background()); !errors.Is(err, deadletter.ErrMarks) || out.Unmarked != 1 {
 					t.Fatalf("%+v %v", out, err)
 				}
