@@ -192,7 +192,7 @@ func (p *Plan) drawLasting(r *rand.Rand) {
 	}
 	if poison := ids(r.IntN(4)); len(poison) > 0 {
 		codes := []int{414, 403, 404, 405, 413, 419, 13002, 13004}
-		distinct := p.Setting.Ordering == batcher.BySender && p.Setting.MaxEvents > 300 && p.torrent == 0 && !p.flood && len(p.Rooms) >= 2*p.Setting.Partitions
+		distinct := p.Setting.Ordering == batcher.BySender && p.Setting.MaxEvents > 300 && p.Setting.MaxBytes == 1<<20 && p.torrent == 0 && !p.flood && len(p.Rooms) >= 2*p.Setting.Partitions
 		if !distinct {
 			// With 414 a worker that sees no other room, and no other lane in it, waits for ever, and must: it
 			// can't tell the message from a wrong set-up.
