@@ -19,7 +19,7 @@ func TestEveryEventIsDeliveredOrALetter(t *testing.T) {
 				s.misbehave(
 					t,
 					imsim.Rule{Do: imsim.DoCode, Code: 503, Chance: 0.02},
-					imsim.Rule{Name: "answered by nobody", Do: imsim.DoReset, Taken: true, Chance: 0.01},
+					imsim.Rule{Name: "answered by nobody", Do: imsim.DoReset, Taken: true, Chance: 0.03},
 				)
 				workers := s.hireAll(t, 2, false)
 				s.producer.start()
