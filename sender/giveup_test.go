@@ -165,6 +165,23 @@ func TestAnAnswerToABatchEndsWhatWasCountedAgainstIt(t *testing.T) {
 	}
 }
 
+// One of a batch whose others were answered for just now was never tried alone.
+func TestWhatACallOfSeveralLeftOutIsTriedAloneBeforeItIsGivenUp(t *testing.T) {
+	r := newRig(t)
+	c := r.course(1, "a", "b")
+	for range giveUpCount {
+		r.silence(c)
+		r.elsewhere(2)
+		r.wait(70 * time.Second)
+	}
+	j := r.says(c, `{"code":200,"success":[{"b":{}}]}`)
+	expect(t, "delivered", ids(j.Delivered), "b/1")
+	r.elsewhere(2)
+	r.wait(time.Minute)
+	x := r.call(c)
+	expect(t, "alone", ids(x.Events), "a/1")
+}
+
 // What is tried alone, the last time before it is given up, and answered with the wish for it once more, isn't given
 // up for one more attempt that nobody answers.
 func TestWhatTheAPIAsksForInTheLastAttemptIsCountedAnew(t *testing.T) {

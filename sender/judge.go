@@ -227,10 +227,9 @@ func (s *Sender) list(now time.Time, c *Course, call *Call, a *Answer, j *Judgem
 	if c.pauses.ExponentialBackOff == nil {
 		c.pauses = newPauses(s.cfg.RetryInitial, s.cfg.RetryMax)
 	}
-	// Over and over again this is no better than no answer.
-	silent := *call
-	silent.Events = left
-	c.silent, c.ending, c.code, c.status = &silent, "an answer that left it out", a.Code, a.HTTPStatus
+	// Over and over again this is no better than no answer. The whole call, not what it left out: what went with
+	// others wasn't tried alone.
+	c.silent, c.ending, c.code, c.status = call, "an answer that left it out", a.Code, a.HTTPStatus
 	if len(c.next) == 0 { // those go at once
 		j.Again = now.Add(c.pauses.next())
 	}

@@ -151,7 +151,7 @@ func (j *judge) hopeless(l *letter) bool {
 	for _, x := range j.letters.all {
 		if x.record != nil && x.record != r && x.reason() == sender.ReasonGivenUp && x.record.event.Room == r.event.Room && x.record.entry != nil {
 			for _, w := range j.workers {
-				if j.vain(w.name, x.record.entry, x.failedAt()) && !j.answeredSince(w.name, r.event.Room, x.failedAt()) {
+				if j.vain(w.name, x.record.entry, x.failedAt()) && !j.answeredSince(w.name, r.event.Room, x.failedAt(), l.failedAt()) {
 					return true
 				}
 			}
@@ -160,11 +160,12 @@ func (j *judge) hopeless(l *letter) bool {
 	return false
 }
 
-// answeredSince says that somebody of the room was answered after a time, and not just now: the room isn't
-// given up any more.
-func (j *judge) answeredSince(worker string, room int64, since time.Time) bool {
+// answeredSince says that somebody of the room was answered after a time, and not just before another: the room
+// wasn't given up any more.
+func (j *judge) answeredSince(worker string, room int64, since, until time.Time) bool {
+	const lately = 3 * time.Second
 	for _, c := range j.calls {
-		if c.worker == worker && c.Room == room && !c.faint && (c.class == listed || c.class == repeated) && c.Began.After(since) && time.Since(c.Ended) > 3*time.Second {
+		if c.worker == worker && c.Room == room && !c.faint && (c.class == listed || c.class == repeated) && c.Began.After(since) && until.Sub(c.Ended) > lately && time.Since(c.Ended) > lately {
 			return true
 		}
 	}
