@@ -127,20 +127,13 @@ func (f *Filed) header(h *event.Header) (ok bool) {
 	var n int64
 	ok = true
 	switch h.Key {
-	case HeaderTopic:
-		f.Identity.Topic = string(h.Value)
-	case HeaderGroup:
-		f.Identity.Group = string(h.Value)
+	case HeaderGroup, HeaderTopic, HeaderFirstPartition, HeaderFirstOffset:
+		ok = f.Identity.header(h)
 	case HeaderPartition:
 		n, ok = number(h.Value, 31)
 		f.Source.Partition = int32(n)
 	case HeaderOffset:
 		f.Source.Offset, ok = number(h.Value, 63)
-	case HeaderFirstPartition:
-		n, ok = number(h.Value, 31)
-		f.Identity.Partition = int32(n)
-	case HeaderFirstOffset:
-		f.Identity.Offset, ok = number(h.Value, 63)
 	case HeaderReplays:
 		n, ok = number(h.Value, 31)
 		f.Replays = int(n)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"roomrelay/event"
 )
 
 // Identity is what makes records of the dead-letter topic one letter: whose it is, and where its event first
@@ -18,6 +20,24 @@ type Identity struct {
 
 func (i Identity) String() string {
 	return fmt.Sprintf("%s/%d:%d of group %s", i.Topic, i.Partition, i.Offset, i.Group)
+}
+
+// header takes in one of the headers that tell an identity, of a letter or of a mark; false: it can't be read.
+func (i *Identity) header(h *event.Header) (ok bool) {
+	var n int64
+	ok = true
+	switch h.Key {
+	case HeaderGroup:
+		i.Group = string(h.Value)
+	case HeaderTopic:
+		i.Topic = string(h.Value)
+	case HeaderFirstPartition:
+		n, ok = number(h.Value, 31)
+		i.Partition = int32(n)
+	case HeaderFirstOffset:
+		i.Offset, ok = number(h.Value, 63)
+	}
+	return ok
 }
 
 // Place is where a record stands in a topic. It is written PARTITION:OFFSET.

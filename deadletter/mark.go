@@ -122,15 +122,8 @@ func (m *Mark) header(h *event.Header) (ok bool) {
 	case HeaderMark:
 		m.Action = Action(h.Value)
 		ok = m.Action == ActionReplay || m.Action == ActionDiscard
-	case HeaderGroup:
-		m.Identity.Group = string(h.Value)
-	case HeaderTopic:
-		m.Identity.Topic = string(h.Value)
-	case HeaderFirstPartition:
-		n, ok = number(h.Value, 31)
-		m.Identity.Partition = int32(n)
-	case HeaderFirstOffset:
-		m.Identity.Offset, ok = number(h.Value, 63)
+	case HeaderGroup, HeaderTopic, HeaderFirstPartition, HeaderFirstOffset:
+		ok = m.Identity.header(h)
 	case HeaderReplays:
 		n, ok = number(h.Value, 31)
 		m.Replays = int(n)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,21 +38,13 @@ func (p *program) exportCommand() *cobra.Command {
 			return err
 		}
 		defer d.close()
-		x, err := filter.load(d.settings, time.Now())
+		entries, err := d.newest(ctx, filter, all)
 		if err != nil {
 			return err
-		}
-		l, err := d.ledger(ctx, deadletter.Reading{Filter: x, Done: all}, filter.full)
-		if err != nil {
-			return err
-		}
-		states := []deadletter.State{deadletter.Outstanding}
-		if all {
-			states = append(states, deadletter.OnItsWay, deadletter.Done)
 		}
 		out := bufio.NewWriter(p.out)
 		n, gone := 0, 0
-		err = d.each(ctx, filter.newest(l.Matching(states...)), func(e *deadletter.Entry, f *deadletter.Filed) error {
+		err = d.each(ctx, entries, func(e *deadletter.Entry, f *deadletter.Filed) error {
 			if f == nil {
 				gone++
 				return nil

@@ -24,19 +24,10 @@ func (p *program) lsCommand() *cobra.Command {
 			return err
 		}
 		defer d.close()
-		x, err := filter.load(d.settings, time.Now())
+		entries, err := d.newest(ctx, filter, all)
 		if err != nil {
 			return err
 		}
-		l, err := d.ledger(ctx, deadletter.Reading{Filter: x, Done: all}, filter.full)
-		if err != nil {
-			return err
-		}
-		states := []deadletter.State{deadletter.Outstanding}
-		if all {
-			states = append(states, deadletter.OnItsWay, deadletter.Done)
-		}
-		entries := filter.newest(l.Matching(states...))
 		if asJSON {
 			return d.explained(d.listJSON(ctx, entries))
 		}
@@ -46,6 +37,24 @@ func (p *program) lsCommand() *cobra.Command {
 	c.Flags().BoolVar(&all, "all", false, "those on their way and those done, too")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
+}
+
+// newest reads the topic and gives the newest of the letters that the filter takes: outstanding ones, or with all
+// whatever became of them.
+func (d *desk) newest(ctx context.Context, filter *filterFlags, all bool) ([]*deadletter.Entry, error) {
+	x, err := filter.load(d.settings, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	l, err := d.ledger(ctx, deadletter.Reading{Filter: x, Done: all}, filter.full)
+	if err != nil {
+		return nil, err
+	}
+	states := []deadletter.State{deadletter.Outstanding}
+	if all {
+		states = append(states, deadletter.OnItsWay, deadletter.Done)
+	}
+	return filter.newest(l.Matching(states...)), nil
 }
 
 // tellUnreadable says what on the topic is neither letter nor mark.
