@@ -75,12 +75,23 @@ func (cl *claim) fetch(position int64) (next int64, err error) {
 			if err != nil {
 				err = fmt.Errorf("reading partition %d at %d: %w", cl.partition, next, err)
 			}
+			cl.throttled(answer.Throttled)
 			return next, err
 		}
 		if err := out.add(&r); err != nil {
 			return r.Offset, err
 		}
 	}
+}
+
+// throttled waits as long as the broker wants no further request. Asked earlier it would answer too late, the
+// request would count as failed, and over a new connection the quota would be passed by.
+func (cl *claim) throttled(wait time.Duration) {
+	if wait <= 0 {
+		return
+	}
+	cl.rarely.Info().Dur("wait", wait).Msg("brokers hold fetching back: a client quota is used up")
+	pause(cl.reading, wait)
 }
 
 // passed tells the tracker that everything below next has been seen: offsets that don't exist there

@@ -141,3 +141,31 @@ func TestAFetchThatFailsIsRepeated(t *testing.T) {
 		w.awaitReady()
 	})
 }
+
+func TestAPartitionThatAQuotaHoldsBackIsReadAgainWhenTheBrokerSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 8 * time.Second // longer than a fetch may take
+		g := newRig(t, seeded(1))
+		var held, early atomic.Int64
+		g.control(kmsg.Fetch, func(req kmsg.Request) (kmsg.Response, error, bool) {
+			switch since := time.Now().UnixNano() - held.Load(); {
+			case held.CompareAndSwap(0, time.Now().UnixNano()):
+				answer := req.ResponseKind().(*kmsg.FetchResponse)
+				answer.ThrottleMillis = int32(wait.Milliseconds())
+				return answer, nil, true
+			case since < int64(wait):
+				early.Add(1)
+			}
+			return nil, nil, false
+		})
+		w := g.start()
+		g.publish(0, 3)
+		w.awaitRecords(3)
+		if since := time.Duration(time.Now().UnixNano() - held.Load()); since < wait || since > wait+time.Second || early.Load() > 0 {
+			t.Errorf("read %v after it was held back for %v, %d fetches before", since, wait, early.Load())
+		}
+		if err := w.Ready(); err != nil {
+			t.Errorf("not ready: %v", err)
+		}
+	})
+}

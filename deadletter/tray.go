@@ -71,13 +71,15 @@ func (t *tray) run(ctx context.Context) {
 			pause(ctx, leaseRetry)
 			continue
 		}
-		err := t.w.write(ctx, t.partition, batch)
+		throttled, err := t.w.write(ctx, t.partition, batch)
 		if ctx.Err() != nil {
 			return // stopped or forgotten: what was written, if it was, is nobody's matter any more
 		}
 		if err == nil {
 			t.written(batch)
 			retry.Reset()
+			// Sent earlier, the next request would be answered too late: letters would be written twice.
+			pause(ctx, throttled)
 			continue
 		}
 		if t.sort(batch, err) {

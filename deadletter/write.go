@@ -14,13 +14,18 @@ import (
 // client reads gzip.
 const codec = kafka.Gzip
 
-// write makes one try to write letters of a source partition. nil: all of them are acknowledged.
-func (w *Writer) write(ctx context.Context, source int32, batch []*envelope) error {
+// throttleMost bounds the wait that a broker may ask for. Kafka asks for no more than the time that its quotas
+// are reckoned over, 11 s unless it was told otherwise (quota.window.num).
+const throttleMost = 30 * time.Second
+
+// write makes one try to write letters of a source partition. nil: all of them are acknowledged, and the broker
+// wants no further request for the time returned, since a quota is used up (KIP-219).
+func (w *Writer) write(ctx context.Context, source int32, batch []*envelope) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.RequestTimeout)
 	defer cancel()
 	count, err := w.partitions(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	now := time.Now()
 	records := make([]kafka.Record, len(batch))
@@ -35,9 +40,9 @@ func (w *Writer) write(ctx context.Context, source int32, batch []*envelope) err
 		err = answer.Error
 	}
 	if err != nil {
-		return explain(err)
+		return 0, explain(err)
 	}
-	return nil
+	return min(answer.Throttle, throttleMost), nil
 }
 
 // record is what the broker gets. It is made anew for each try, since it is read up by one.

@@ -139,6 +139,46 @@ func TestAnUnansweredWriteIsRepeatedAsTheSameLetter(t *testing.T) {
 	})
 }
 
+func TestALetterWaitsForAsLongAsAQuotaHoldsWritesBack(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		const wait = 20 * time.Second
+		var at []time.Time
+		o.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			o.KeepControl()
+			at = append(at, time.Now())
+			return heldBack(req, wait), nil, true
+		})
+		o.Put(letter(0, 1))
+		o.await(1, time.Second)
+		o.Put(letter(0, 2))
+		o.await(2, wait+time.Second)
+		if len(at) != 2 || at[1].Sub(at[0]) < wait {
+			t.Errorf("writes at %v", at)
+		}
+		if s := o.Stats(); s.Failed != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// heldBack is the answer to a Produce that was done, of a broker whose quota is used up by it (KIP-219).
+func heldBack(req kmsg.Request, wait time.Duration) kmsg.Response {
+	asked := req.(*kmsg.ProduceRequest)
+	answer := asked.ResponseKind().(*kmsg.ProduceResponse)
+	answer.ThrottleMillis = int32(wait.Milliseconds())
+	for _, x := range asked.Topics {
+		topic := kmsg.NewProduceResponseTopic()
+		topic.Topic, topic.TopicID = x.Topic, x.TopicID
+		for _, p := range x.Partitions {
+			partition := kmsg.NewProduceResponseTopicPartition()
+			partition.Partition = p.Partition
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		answer.Topics = append(answer.Topics, topic)
+	}
+	return answer
+}
+
 func TestI3_NoWriteBeginsWithoutTheLease(t *testing.T) {
 	inOffice(t, 1, nil, func(o *office) {
 		n := o.watch(nil)

@@ -35,6 +35,7 @@ func (m *Message) record(now time.Time) kafka.Record {
 // it. The end of ctx ends the trying and not a try, so that what it returns is what is known: with an error,
 // the messages may stand there all the same.
 func (c *Client) Append(ctx context.Context, topic string, partition int32, messages []Message) (base int64, err error) {
+	var throttled time.Duration
 	err = c.try(ctx, func(try context.Context) error {
 		now := time.Now()
 		records := make([]kafka.Record, len(messages)) // read up by each try
@@ -53,11 +54,17 @@ func (c *Client) Append(ctx context.Context, topic string, partition int32, mess
 		if err != nil {
 			return err
 		}
-		base = answer.BaseOffset
+		base, throttled = answer.BaseOffset, answer.Throttle
 		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("writing to partition %d of topic %q: %w", partition, topic, err)
+	}
+	// The broker leaves a request that comes before unread (KIP-219): it would count as unanswered, and its messages
+	// would be written again.
+	select {
+	case <-ctx.Done():
+	case <-time.After(throttled):
 	}
 	return base, nil
 }

@@ -51,6 +51,50 @@ func fill(t *testing.T, c *Client, n int) {
 	}
 }
 
+func TestAScanWaitsForAsLongAsAQuotaHoldsItBack(t *testing.T) {
+	inCluster(t, func(b *kfake.Cluster, c *Client) {
+		fill(t, c, 3)
+		const wait = 40 * time.Second // longer than tries are made
+		asked := 0
+		b.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			b.KeepControl()
+			if asked++; asked > 2 {
+				return nil, nil, false
+			}
+			answer := req.ResponseKind().(*kmsg.FetchResponse)
+			answer.ThrottleMillis = int32(wait.Milliseconds())
+			return answer, nil, true
+		})
+		began, n := time.Now(), 0
+		err := c.Scan(context.Background(), "t", 0, 0, 3, func(*fetch.Record) error { n++; return nil })
+		// fetch takes no broker's word for more than 30 s.
+		if took := time.Since(began); err != nil || n != 3 || asked != 3 || took < time.Minute || took > 2*wait {
+			t.Errorf("%d records by %d fetches in %v: %v", n, asked, took, err)
+		}
+	})
+}
+
+func TestAnAppendIsOverWhenTheQuotaThatItUsedUpTakesAnother(t *testing.T) {
+	inCluster(t, func(b *kfake.Cluster, c *Client) {
+		const wait = 11 * time.Second
+		b.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			answer := req.ResponseKind().(*kmsg.ProduceResponse)
+			answer.ThrottleMillis = int32(wait.Milliseconds())
+			partition := kmsg.NewProduceResponseTopicPartition()
+			partition.BaseOffset = 7
+			topic := kmsg.NewProduceResponseTopic()
+			topic.Topic, topic.Partitions = "t", append(topic.Partitions, partition)
+			answer.Topics = append(answer.Topics, topic)
+			return answer, nil, true
+		})
+		began := time.Now()
+		base, err := c.Append(context.Background(), "t", 0, []Message{{Value: []byte("x")}})
+		if took := time.Since(began); err != nil || base != 7 || took < wait || took > wait+time.Second {
+			t.Errorf("written at %d in %v: %v", base, took, err)
+		}
+	})
+}
+
 func TestAScanGivesEachRecordOfItsRangeOnce(t *testing.T) {
 	inCluster(t, func(b *kfake.Cluster, c *Client) {
 		fill(t, c, 100)

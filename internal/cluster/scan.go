@@ -24,26 +24,26 @@ const (
 // What retention has taken meanwhile is passed over. A record's memory is its own. An error of each ends the
 // scan and is returned as it is.
 func (c *Client) Scan(ctx context.Context, topic string, partition int32, from, to int64, each func(*fetch.Record) error) error {
+	var s scan
 	for from < to {
-		var failed error
-		err := c.try(ctx, func(ctx context.Context) error {
-			next, err := c.scan(ctx, fetch.Request{
+		err := s.try(ctx, c, func(ctx context.Context) error {
+			next, err := s.request(ctx, c, fetch.Request{
 				Topic: topic, Partition: partition, Offset: from, MaxBytes: scanBytes, MaxWait: scanWait, LeaderEpoch: -1,
-			}, to, each, &failed)
+			}, to, each)
 			switch {
-			case failed != nil:
-				return backoff.Permanent(failed)
+			case s.failed != nil:
+				return backoff.Permanent(s.failed)
 			case errors.Is(err, kafka.OffsetOutOfRange):
 				return c.passOver(ctx, topic, partition, &from)
-			case err == nil && next == from:
+			case err == nil && next == from && s.throttled == 0:
 				return errNothing
 			}
 			from = next
 			return err
 		})
 		switch {
-		case failed != nil:
-			return failed
+		case s.failed != nil:
+			return s.failed
 		case err != nil:
 			return fmt.Errorf("reading partition %d of topic %q at offset %d: %w", partition, topic, from, err)
 		}
@@ -53,13 +53,19 @@ func (c *Client) Scan(ctx context.Context, topic string, partition int32, from, 
 
 var errNothing = errors.New("the broker gives nothing, though the log goes on")
 
-// scan does one request. An error of each is put into failed.
-func (c *Client) scan(ctx context.Context, r fetch.Request, to int64, each func(*fetch.Record) error, failed *error) (next int64, err error) {
+// scan is what the requests of a scan leave behind.
+type scan struct {
+	failed    error         // of each
+	throttled time.Duration // for which the broker wants no further request
+}
+
+func (s *scan) request(ctx context.Context, c *Client, r fetch.Request, to int64, each func(*fetch.Record) error) (next int64, err error) {
 	answer, err := fetch.Do(ctx, c.Transport, c.Addr, r)
 	if err != nil {
 		return r.Offset, err
 	}
 	defer answer.Close()
+	s.throttled = answer.Throttled
 	records := answer.Records(fetch.Limits{})
 	for {
 		x, ok, err := records.Next()
@@ -69,9 +75,21 @@ func (c *Client) scan(ctx context.Context, r fetch.Request, to int64, each func(
 		if x.Offset >= to {
 			return to, nil
 		}
-		if *failed = each(&x); *failed != nil {
+		if s.failed = each(&x); s.failed != nil {
 			return x.Offset, nil
 		}
+	}
+}
+
+// try makes tries of a request, not before the time that the broker named with the answer to the one before: it
+// would leave it unanswered, and the tries would end.
+func (s *scan) try(ctx context.Context, c *Client, request func(context.Context) error) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(s.throttled):
+		s.throttled = 0
+		return c.try(ctx, request)
 	}
 }
 
@@ -94,15 +112,15 @@ const someBytes = 64 << 10
 // ScanSome is Scan for the records at the given offsets alone, which must ascend. Those that aren't there (any
 // more) are passed over.
 func (c *Client) ScanSome(ctx context.Context, topic string, partition int32, offsets []int64, each func(*fetch.Record) error) error {
+	var s scan
 	for len(offsets) > 0 {
 		bytes := scanBytes
 		if near := min(len(offsets)-1, 100); near == 0 || offsets[near]-offsets[0] > 1000 {
 			bytes = someBytes
 		}
-		var failed error
-		err := c.try(ctx, func(ctx context.Context) error {
+		err := s.try(ctx, c, func(ctx context.Context) error {
 			r := fetch.Request{Topic: topic, Partition: partition, Offset: offsets[0], MaxBytes: bytes, MaxWait: scanWait, LeaderEpoch: -1}
-			next, err := c.scan(ctx, r, offsets[len(offsets)-1]+1, func(x *fetch.Record) error {
+			next, err := s.request(ctx, c, r, offsets[len(offsets)-1]+1, func(x *fetch.Record) error {
 				for len(offsets) > 0 && offsets[0] < x.Offset {
 					offsets = offsets[1:]
 				}
@@ -111,17 +129,17 @@ func (c *Client) ScanSome(ctx context.Context, topic string, partition int32, of
 				}
 				offsets = offsets[1:]
 				return each(x)
-			}, &failed)
+			})
 			switch {
-			case failed != nil:
-				return backoff.Permanent(failed)
+			case s.failed != nil:
+				return backoff.Permanent(s.failed)
 			case errors.Is(err, kafka.OffsetOutOfRange):
 				from := r.Offset
 				if err := c.passOver(ctx, topic, partition, &from); err != nil {
 					return err
 				}
 				next, err = from, nil
-			case err == nil && next == r.Offset:
+			case err == nil && next == r.Offset && s.throttled == 0:
 				return errNothing
 			}
 			for len(offsets) > 0 && offsets[0] < next {
@@ -130,8 +148,8 @@ func (c *Client) ScanSome(ctx context.Context, topic string, partition int32, of
 			return err
 		})
 		switch {
-		case failed != nil:
-			return failed
+		case s.failed != nil:
+			return s.failed
 		case err != nil:
 			return fmt.Errorf("reading partition %d of topic %q: %w", partition, topic, err)
 		}

@@ -30,6 +30,10 @@ type Response struct {
 	HighWatermark int64 // first offset that isn't replicated yet
 	LastStable    int64 // first offset of a transaction that hasn't ended yet
 	LogStart      int64 // first offset that wasn't deleted yet; -1: the broker doesn't tell
+	// Throttled is how long the broker wants no further request, since a quota is used up (KIP-219): it
+	// leaves one that comes earlier unread until then. Where it holds the records back too, there are none,
+	// and the offsets above are -1.
+	Throttled time.Duration
 
 	buffer []byte
 	cursor Cursor
@@ -76,7 +80,7 @@ func Do(ctx context.Context, transport kafka.RoundTripper, addr net.Addr, r Requ
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	return &Response{
-		HighWatermark: a.high, LastStable: a.stable, LogStart: a.start,
+		HighWatermark: a.high, LastStable: a.stable, LogStart: a.start, Throttled: a.throttled,
 		buffer: answer.Body,
 		cursor: Cursor{rest: a.records, position: r.Offset, wanted: r.Offset, aborted: a.aborted},
 	}, nil

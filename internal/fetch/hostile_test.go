@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	kafka "github.com/segmentio/kafka-go"
@@ -248,6 +249,23 @@ func TestAnAnswerIsParsed(t *testing.T) {
 		t.Fatal("no error")
 	} else {
 		wantError(t, err, kafka.OffsetOutOfRange)
+	}
+}
+
+func TestAnAnswerHeldBackByAQuotaTellsForHowLong(t *testing.T) {
+	held := version11([]byte{0, 0, 0x07, 0xd0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	if a, err := held.parse("chat", 4); err != nil || a.throttled != 2*time.Second || a.high != -1 || a.stable != -1 || a.start != -1 || a.records != nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	whole := answer("chat", 1, 1, 4, 0, -1, []byte("records"))
+	for said, want := range map[uint32]time.Duration{1500: 1500 * time.Millisecond, 1 << 30: 30 * time.Second, 1 << 31: 0} {
+		binary.BigEndian.PutUint32(whole, said)
+		if a, err := version11(whole).parse("chat", 4); err != nil || a.throttled != want || a.high != 30 {
+			t.Errorf("%d ms: %+v, %v", said, a, err)
+		}
+	}
+	if _, err := version11(make([]byte, 14)).parse("chat", 4); err == nil {
+		t.Error("nothing of the partition, for no reason: no error")
 	}
 }
 

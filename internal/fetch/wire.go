@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -109,23 +110,33 @@ type aborted struct{ producer, first int64 }
 
 // partitionAnswer is what the answer says of the one partition.
 type partitionAnswer struct {
+	throttled           time.Duration
 	high, stable, start int64
 	aborted             []aborted
 	records             []byte
 }
 
+// throttledMost bounds the wait that a broker may ask for. Kafka asks for no more than the time that its
+// quotas are reckoned over, 11 s unless it was told otherwise (quota.window.num).
+const throttledMost = 30 * time.Second
+
 // parse reads the answer, whose layout is that of the Fetch response, version 4 to 11, in Kafka's protocol
 // guide. It must be about the one partition that was asked for.
 func (r *fetchResponse) parse(topic string, partition int32) (a partitionAnswer, err error) {
 	f := fields{rest: r.Body}
-	f.int32() // throttle time: the broker delays by itself
+	a.throttled = min(max(0, time.Duration(f.int32())*time.Millisecond), throttledMost)
 	if r.Since7 {
 		if code := kafka.Error(f.int16()); code != 0 && f.err == nil {
 			return a, code
 		}
 		f.int32() // session: none
 	}
-	if n := f.int32(); n != 1 && f.err == nil {
+	switch n := f.int32(); {
+	case f.err != nil || n == 1:
+	case n == 0 && a.throttled > 0:
+		a.high, a.stable, a.start = -1, -1, -1
+		return a, nil
+	default:
 		return a, fmt.Errorf("answer about %d topics", n)
 	}
 	if name := f.string(); name != topic && f.err == nil {
