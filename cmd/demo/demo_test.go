@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -127,6 +129,46 @@ func TestADemoEndsWithAnAuditThatHolds(t *testing.T) {
 	// Repeated lines are published, but no events of their own.
 	if r.Published < 580 || r.Published > 600 || r.Invalid == 0 || r.DeadLettered != r.Invalid {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Ctrl-C is the way out of a demo that holds, and its audit counts.
+func TestADemoThatHoldsLeavesItsLettersOutstanding(t *testing.T) {
+	o, err := parse([]string{"--hold", "--events", "600", "--speed", "0", "--rate", "0"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	said, err := os.Create(filepath.Join(t.TempDir(), "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	var r *report
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r, err = perform(ctx, o, said)
+	}()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for text := ""; !strings.Contains(text, "export ROOMRELAY_BROKERS=127.0.0.1:"); {
+		select {
+		case <-tick.C:
+		case <-ended:
+			t.Fatalf("it ended by itself: %v", err)
+		}
+		b, err := os.ReadFile(said.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(b)
+	}
+	stop()
+	<-ended
+	if err != nil || !r.OK() || r.Interrupted || !r.Held || r.Outstanding == 0 || r.Outstanding != r.Invalid || r.Replayed+r.Discarded > 0 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

@@ -49,7 +49,7 @@ func run(args []string, stdout, stderr *os.File) int {
 		}
 	}
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && (r == nil || r.Interrupted):
 		return exitInterrupted
 	case err != nil || !r.OK():
 		return exitBroken
@@ -89,9 +89,14 @@ func perform(ctx context.Context, o *options, stderr *os.File) (*report, error) 
 		s.watch(seen, stderr)
 	}()
 	failed := s.run(ctx, lines)
-	var after aftermath
-	if failed == nil {
-		after, failed = s.mendAll(ctx)
+	held := failed == nil && o.hold
+	switch {
+	case held:
+		unwatch()
+		<-watched
+		failed = s.hold(ctx, stderr)
+	case failed == nil:
+		failed = s.mendAll(ctx)
 	}
 	failed = errors.Join(failed, s.crew.dismiss())
 	unwatch()
@@ -99,11 +104,12 @@ func perform(ctx context.Context, o *options, stderr *os.File) (*report, error) 
 
 	limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	r, err := s.audit(limit, after)
+	r, err := s.audit(limit)
 	if err != nil {
 		return nil, errors.Join(failed, err)
 	}
-	if ctx.Err() != nil {
+	r.Held = held
+	if ctx.Err() != nil && !held {
 		r.interrupt()
 		failed = nil
 	}

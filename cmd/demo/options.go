@@ -22,6 +22,7 @@ type options struct {
 	partitions int
 	workers    int
 	faults     bool
+	hold       bool
 	rate       float64
 	ordering   batcher.Ordering
 	latency    imsim.Latency
@@ -59,6 +60,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	f.SortFlags = false
 	f.SetOutput(io.Discard) // mistakes are told by the caller, once
 	f.BoolVar(&o.faults, "faults", false, "let the API, the brokers and the dead-letter topic misbehave, in acts")
+	f.BoolVar(&o.hold, "hold", false, "leave the letters to you, with what refuses them: say how to reach everything, and stay until Ctrl-C")
 	f.IntVar(&o.workers, "workers", 1, "workers in the group; if more than 1 they come, stop and are killed during the run")
 	f.StringVar(&o.input, "input", "", "`FILE` of events to publish (NDJSON, plain or .gz); default: made chat")
 	f.IntVar(&o.events, "events", 0, "events to publish; default 3000 of made chat, or all of --input")

@@ -50,26 +50,36 @@ func clusterOf(t testing.TB, n int) *cluster {
 
 // newCluster starts n brokers, or with 0 looks for those that run already.
 func newCluster(ctx context.Context, n int) (*cluster, error) {
-	c := &cluster{addrs: external()}
+	addrs := external()
+	var brokers []*broker
 	if n > 0 {
 		var err error
-		if c.brokers, err = startBrokers(ctx, n); err != nil {
+		if brokers, err = startBrokers(ctx, n); err != nil {
 			return nil, err
 		}
-		c.addrs = nil
-		for _, b := range c.brokers {
-			c.addrs = append(c.addrs, b.addr)
+		addrs = nil
+		for _, b := range brokers {
+			addrs = append(addrs, b.addr)
 		}
 	}
-	// What an operator asks must not wait for a dead broker.
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.AlwaysRetryEOF(), kgo.RetryTimeout(20*time.Second), kgo.MetadataMinAge(100*time.Millisecond))
+	c, err := reach(addrs)
 	if err != nil {
-		return nil, fmt.Errorf("making a client: %w", err)
+		return nil, err
 	}
-	c.admin = kadm.NewClient(cl)
+	c.brokers = brokers
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return c, c.await(ctx, max(n, 1))
+}
+
+// reach is a cluster at these addresses.
+func reach(addrs []string) (*cluster, error) {
+	// What an operator asks must not wait for a dead broker.
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.AlwaysRetryEOF(), kgo.RetryTimeout(20*time.Second), kgo.MetadataMinAge(100*time.Millisecond))
+	if err != nil {
+		return nil, fmt.Errorf("making a client: %w", err)
+	}
+	return &cluster{addrs: addrs, admin: kadm.NewClient(cl)}, nil
 }
 
 func startBrokers(ctx context.Context, n int) ([]*broker, error) {

@@ -114,7 +114,7 @@ func build(ctx context.Context) error {
 	if err := os.MkdirAll(run.dir, 0o755); err != nil {
 		return fmt.Errorf("making a folder for programs and logs: %w", err)
 	}
-	c := exec.CommandContext(ctx, "go", "build", "-o", run.dir+string(filepath.Separator), "./cmd/roomrelay", "./cmd/imsim")
+	c := exec.CommandContext(ctx, "go", "build", "-o", run.dir+string(filepath.Separator), "./cmd/roomrelay", "./cmd/imsim", "./cmd/demo")
 	c.Dir = root
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the programs: %w\n%s", err, out)
