@@ -47,12 +47,16 @@ func newClient(cfg *Config) *client {
 		// Over HTTP/2 all calls would share one connection, and its end would leave them all unanswered.
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
 	}
-	key, secret := cfg.AppKey, string(cfg.AppSecret)
+	key, fixed := cfg.AppKey, cfg.AppSecret
+	secret := cfg.SecretNow
+	if secret == nil {
+		secret = func() Secret { return fixed }
+	}
 	wall := cfg.Wall
 	if wall == nil {
 		wall = time.Now
 	}
-	return &client{transport: t, timeout: cfg.RequestTimeout, sign: func(h http.Header) { sign(h, key, secret, wall()) }}
+	return &client{transport: t, timeout: cfg.RequestTimeout, sign: func(h http.Header) { sign(h, key, string(secret()), wall()) }}
 }
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}

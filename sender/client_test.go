@@ -124,6 +124,23 @@ func TestACallIsSignedAnewAndEncodedAsThePageHasIt(t *testing.T) {
 	})
 }
 
+func TestASecretThatChangesIsUsedForTheNextCall(t *testing.T) {
+	secret := Secret("first")
+	w := &wire{serve: over(func(r *http.Request, body string, conn net.Conn) {
+		sum := sha1.Sum([]byte(string(secret) + r.Header.Get("Nonce") + r.Header.Get("CurTime")))
+		expect(t, "sum", r.Header.Get("CheckSum"), hex.EncodeToString(sum[:]))
+		reply(200, fine)(r, body, conn)
+	})}
+	onWire(t, w, func(c *Config) { c.SecretNow = func() Secret { return secret } }, func(r *rig) {
+		for _, secret = range []Secret{"first", "second"} {
+			c := r.course(7, "a")
+			x := r.call(c)
+			expect(t, "verdict", r.Judge(time.Now(), c, x, r.Attempt(r.t.Context(), x)).Verdict, Listed)
+		}
+		expect(t, "connections", len(w.dials), 1)
+	})
+}
+
 func TestHowAttemptsEnd(t *testing.T) {
 	cut := func(text string) func(*http.Request, string, net.Conn) {
 		return func(_ *http.Request, _ string, conn net.Conn) {

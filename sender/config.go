@@ -29,6 +29,8 @@ type Config struct {
 	Endpoints []string // such as https://api.yunxinapi.com; the first that can be reached is used
 	AppKey    string
 	AppSecret Secret
+	// SecretNow is asked before each call for a secret that may change. nil: AppSecret stays.
+	SecretNow func() Secret
 
 	RequestTimeout time.Duration // from dialling to the last byte of an answer
 	RetryInitial   time.Duration // first backoff of a room

@@ -110,7 +110,7 @@ func TestCheckTellsEachThingThatIsWrong(t *testing.T) {
 		"larger":                  {policy: "delete", bytes: "2000000", says: "ok    dead-letter topic dlq.chat: its cleanup.policy is delete", fine: true},
 		"no topic":                {policy: "delete", args: "--topic=other --dead-letter-topic=dlq.chat", says: "FAIL  topic other: it doesn't exist"},
 		"a broker is down":        {policy: "delete", args: "--brokers=127.0.0.1:1", says: "FAIL  broker 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused\n"},
-		"TLS where there is none": {policy: "delete", args: "--tls", says: "do tls and sasl-mechanism fit it?"},
+		"TLS where there is none": {policy: "delete", args: "--tls", says: "does this listener speak TLS?"},
 		"not fresh":               {policy: "delete", says: "note  group g: has a commit for 0 of 3 partitions; in the others", fine: true},
 		"wrong secret":            {policy: "delete", args: "--app-secret=wrong", says: "FAIL  credentials: the API refuses the signature (414 "},
 		"wrong key":               {policy: "delete", args: "--app-key=other", says: "FAIL  credentials: the API refuses the signature (414 "},

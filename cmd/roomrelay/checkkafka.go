@@ -12,6 +12,7 @@ import (
 	"roomrelay/deadletter"
 	"roomrelay/internal/cluster"
 	"roomrelay/internal/config"
+	"roomrelay/internal/login"
 )
 
 // kafkaCheck looks at brokers, topics and group.
@@ -71,13 +72,11 @@ func explainKafka(err error) string {
 	if _, rest, ok := strings.Cut(text, "kafka.(*Client)."); ok { // the library's name for itself
 		_, text, _ = strings.Cut(rest, ": ")
 	}
-	switch {
-	case strings.Contains(text, "broker appears to be expecting TLS"):
-		return text + ": set tls"
+	switch failed, ok := errors.AsType[*login.Error](err); {
+	case ok:
+		return failed.Reason()
 	case strings.Contains(text, "EOF"), strings.Contains(text, "i/o timeout"):
 		return text + ": is this a broker's port, and do tls and sasl-mechanism fit it?"
-	case errors.Is(err, kafka.SASLAuthenticationFailed):
-		return text + ": check sasl-username and the password"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in " + brokerWait.String()
 	}

@@ -183,7 +183,7 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 		"dlq ls --brokers=[::1]:1":        "connection refused",
 		"dlq ls --replays=many":           "takes a number",
 		"dlq ls extra":                    `unknown command "extra"`,
-		"dlq stats --tls":                 "do tls and sasl-mechanism fit it?",
+		"dlq stats --tls":                 "does this listener speak TLS?",
 		"dlq ls --dead-letter-topic=chat": "takes another topic than that of the events",
 	} {
 		begun := time.Now()

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -92,14 +93,13 @@ func (p *program) execute(ctx context.Context, args []string) int {
 	}
 }
 
-// transport is the way to Kafka.
+// transport is the way to Kafka. Files that change meanwhile are told to nobody: no command but the worker lasts long.
 func (p *program) transport(s *config.Settings) (*kafka.Transport, error) {
-	t, err := s.Transport()
+	d, err := s.Dialer(p.dial, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
-	t.Dial = p.dial
-	return t, nil
+	return s.Transport(d), nil
 }
 
 const about = "Moves chat events from a Kafka topic into chat rooms of the NetEase IM API."

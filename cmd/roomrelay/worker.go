@@ -37,10 +37,11 @@ func (p *program) work(ctx context.Context, f *config.Flags) error {
 	for _, w := range s.Warnings {
 		log.Warn().Str("what", w).Msg("setting")
 	}
-	transport, err := p.transport(s)
+	dialer, err := s.Dialer(p.dial, log)
 	if err != nil {
 		return err
 	}
+	transport := s.Transport(dialer)
 	defer transport.CloseIdleConnections()
 	if err := fit(ctx, s, transport, log); err != nil {
 		log.Error().Err(err).Msg("worker doesn't start")
@@ -75,7 +76,11 @@ func (p *program) relay(ctx context.Context, s *config.Settings, transport *kafk
 	metrics := telemetry.NewMetrics(telemetry.Config{
 		Version: versionText(), Verdicts: verdicts(), Reasons: reasons(), Holds: holds(), Sample: func() telemetry.Sample { return sample(r, s) },
 	})
-	r, err := relay.New(relayConfig(s, transport, metrics, log))
+	cfg, err := relayConfig(s, transport, metrics, log)
+	if err != nil {
+		return err
+	}
+	r, err = relay.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -104,7 +109,11 @@ func (p *program) relay(ctx context.Context, s *config.Settings, transport *kafk
 }
 
 // relayConfig spreads the settings over the stages.
-func relayConfig(s *config.Settings, transport *kafka.Transport, meter relay.Meter, log zerolog.Logger) relay.Config {
+func relayConfig(s *config.Settings, transport *kafka.Transport, meter relay.Meter, log zerolog.Logger) (relay.Config, error) {
+	secret, err := s.Secret(log)
+	if err != nil {
+		return relay.Config{}, err
+	}
 	ordering := map[string]batcher.Ordering{"sender": batcher.BySender, "room": batcher.ByRoom}
 	reset := map[string]consumer.Reset{"earliest": consumer.Earliest, "latest": consumer.Latest, "fail": consumer.Fail}
 	return relay.Config{
@@ -119,7 +128,8 @@ func relayConfig(s *config.Settings, transport *kafka.Transport, meter relay.Met
 			Slots: s.MaxInFlight, RoomRate: s.RoomRate,
 		},
 		Sender: sender.Config{
-			Endpoints: s.APIEndpoints, AppKey: s.AppKey, AppSecret: sender.Secret(s.AppSecret), RequestTimeout: s.RequestTimeout,
+			Endpoints: s.APIEndpoints, AppKey: s.AppKey, AppSecret: sender.Secret(s.AppSecret),
+			SecretNow: func() sender.Secret { return sender.Secret(secret()) }, RequestTimeout: s.RequestTimeout,
 			RetryInitial: s.RetryInitial, RetryMax: s.RetryMax, GiveUpAfter: s.GiveUpAfter, Rate: s.Rate,
 			ResendRefusals: s.ResendRefusals == "resend", DuplicateReasons: s.DuplicateReasons, MaxInFlight: s.MaxInFlight, Log: log,
 		},
@@ -128,5 +138,5 @@ func relayConfig(s *config.Settings, transport *kafka.Transport, meter relay.Met
 			RequestTimeout: s.RequestTimeout, RetryInitial: s.RetryInitial, RetryMax: s.RetryMax, Log: log,
 		},
 		DrainTimeout: s.DrainTimeout, Meter: meter, Log: log,
-	}
+	}, nil
 }

@@ -129,7 +129,10 @@ func TestEverySettingReachesItsStage(t *testing.T) {
 	s.Brokers, s.Topic, s.Group, s.DeadLetterTopic, s.AppKey, s.AppSecret = []string{"x:1"}, "chat", "g", "dlq.chat", "k", "hush"
 	s.InstanceID, s.Fresh, s.LeaveOnStop, s.AutoOffsetReset = "i", true, true, "fail"
 	s.Ordering, s.RoomRate, s.ResendRefusals, s.DuplicateReasons = "room", 20, "resend", []string{"already"}
-	cfg := relayConfig(s, &kafka.Transport{}, nil, zerolog.New(io.Discard))
+	cfg, err := relayConfig(s, &kafka.Transport{}, nil, zerolog.New(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
 	// Set by the wiring, or for tests.
 	mayBeZero := map[string]bool{
 		"Consumer.Notify": true, "Consumer.Wall": true, "Sender.Dial": true, "Sender.Wall": true, "Sender.Remember": true, "DeadLetter.Owned": true, "DeadLetter.Written": true, "Meter": true,

@@ -1,13 +1,13 @@
 package config
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"roomrelay/internal/keyfile"
 )
 
 // check looks at what no setting can say alone.
@@ -73,33 +73,30 @@ func heartbeat(session time.Duration) time.Duration { return min(session/10, 3*t
 func (l *loading) checkKafka() {
 	s := l.Settings
 	l.rule(s.SASLMechanism == "none" && s.SASLUsername != "", "sasl-username", "means something only with sasl-mechanism", "sasl-mechanism")
-	l.rule(s.SASLMechanism != "none" && s.SASLUsername == "", "sasl-mechanism", "needs sasl-username")
-	l.rule(s.SASLMechanism != "none" && s.SASLPassword == "", "sasl-mechanism", "needs sasl-password or sasl-password-file", "sasl-password-file")
+	token, password := s.SASLMechanism == "oauthbearer", s.SASLMechanism != "oauthbearer" && s.SASLMechanism != "none"
+	l.rule(password && s.SASLUsername == "", "sasl-mechanism", "needs sasl-username")
+	l.rule(password && s.SASLPassword == "", "sasl-mechanism", "needs sasl-password or sasl-password-file", "sasl-password-file")
+	l.rule(token && s.SASLTokenFile == "", "sasl-mechanism", "needs sasl-token-file")
+	l.rule(token && s.SASLUsername != "", "sasl-username", "means nothing with sasl-mechanism oauthbearer: the token says who we are")
+	l.rule(token && s.SASLPassword != "", "sasl-password", "means nothing with sasl-mechanism oauthbearer: it takes sasl-token-file")
+	l.rule(!token && s.SASLTokenFile != "", "sasl-token-file", "means something only with sasl-mechanism oauthbearer", "sasl-mechanism")
 	for name, given := range map[string]string{"tls-ca-file": s.TLSCAFile, "tls-cert-file": s.TLSCertFile, "tls-key-file": s.TLSKeyFile, "tls-server-name": s.TLSServerName} {
 		l.rule(!s.TLS && given != "", name, "means something only with tls")
 	}
 	l.rule(s.TLSCertFile != "" && s.TLSKeyFile == "", "tls-cert-file", "needs tls-key-file")
 	l.rule(s.TLSKeyFile != "" && s.TLSCertFile == "", "tls-key-file", "needs tls-cert-file")
 	if s.TLSCAFile != "" {
-		_, err := readCA(s.TLSCAFile)
+		_, err := keyfile.Open(zerolog.Nop(), parseCA, s.TLSCAFile)
 		l.rule(err != nil, "tls-ca-file", fmt.Sprintf("takes a PEM file with certificates: %v", err))
 	}
 	if s.TLSCertFile != "" && s.TLSKeyFile != "" {
-		_, err := tls.LoadX509KeyPair(s.TLSCertFile, s.TLSKeyFile)
+		_, err := keyfile.Open(zerolog.Nop(), parsePair, s.TLSCertFile, s.TLSKeyFile)
 		l.rule(err != nil, "tls-cert-file", fmt.Sprintf("takes a PEM file that goes with tls-key-file: %v", err))
 	}
-}
-
-func readCA(path string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+	if s.SASLTokenFile != "" {
+		_, err := keyfile.Open(zerolog.Nop(), parseToken, s.SASLTokenFile)
+		l.rule(err != nil, "sasl-token-file", fmt.Sprintf("takes a file with a token: %v", err), "sasl-mechanism")
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, errors.New("there is none in it")
-	}
-	return pool, nil
 }
 
 // warn notes what works and is probably not meant.
@@ -109,8 +106,8 @@ func (l *loading) warn() {
 			l.Warnings = append(l.Warnings, fmt.Sprintf("--%s shows the secret to everybody who can list processes: use %s or %s-file", name, variable(name), name))
 		}
 	}
-	if l.SASLMechanism == "plain" && !l.TLS {
-		l.Warnings = append(l.Warnings, "sasl-mechanism plain without tls sends the password in clear")
+	if (l.SASLMechanism == "plain" || l.SASLMechanism == "oauthbearer") && !l.TLS {
+		l.Warnings = append(l.Warnings, "sasl-mechanism "+l.SASLMechanism+" without tls sends the password or token in clear")
 	}
 	if l.use == Worker && l.Rate > 100 {
 		l.Warnings = append(l.Warnings, "rate is above the 100 calls a second that the API gives an app by default: it answers more with a pause of 10 s")

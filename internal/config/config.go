@@ -24,11 +24,12 @@ type Settings struct {
 	TLSCertFile     string
 	TLSKeyFile      string
 	TLSServerName   string
-	SASLMechanism   string // none, plain, scram-sha-256 or scram-sha-512
+	SASLMechanism   string // none, plain, scram-sha-256, scram-sha-512 or oauthbearer
 	SASLUsername    string
 	SASLPassword    Secret // read from SASLPasswordFile if that was given
 
 	SASLPasswordFile string
+	SASLTokenFile    string
 
 	// The API
 	APIEndpoints     []string

@@ -190,16 +190,15 @@ func (l *loading) secrets() {
 			l.mistaken(x, l.Source(x.name), "", fmt.Sprintf("is given, and so is %s (%s): take one of them", fileX.name, l.Source(fileX.name)))
 		default:
 			b, err := os.ReadFile(s.file)
-			text := strings.TrimRight(string(b), "\r\n")
-			switch {
-			case err != nil:
+			if err != nil {
 				l.mistaken(fileX, l.Source(fileX.name), s.file, "takes a file that can be read: "+err.Error())
-			case text == "":
-				l.mistaken(fileX, l.Source(fileX.name), s.file, "the file is empty")
-			default:
-				*s.at = Secret(text)
-				l.sources[x.name] = "file " + s.file
+				continue
 			}
+			if *s.at, err = parseSecret([][]byte{b}); err != nil {
+				l.mistaken(fileX, l.Source(fileX.name), s.file, err.Error())
+				continue
+			}
+			l.sources[x.name] = "file " + s.file
 		}
 	}
 }

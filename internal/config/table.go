@@ -60,14 +60,15 @@ func (s *Settings) kafka() []setting {
 		{name: "dead-letter-topic", value: textValue{&s.DeadLetterTopic, topicName}, operator: true, byDef: "`dlq.` and the topic", help: "topic for what could not be delivered; it must exist, with cleanup.policy=delete"},
 		{name: "client-id", value: textValue{&s.ClientID, printable}, both: true, help: "name by which brokers log this client"},
 		{name: "tls", value: boolean{&s.TLS}, both: true, help: "connect to the brokers with TLS"},
-		{name: "tls-ca-file", value: textValue{at: &s.TLSCAFile}, both: true, byDef: "the system's", help: "PEM file with the certificates to trust"},
+		{name: "tls-ca-file", value: textValue{at: &s.TLSCAFile}, both: true, byDef: "the system's", help: "PEM file with the certificates to trust; this file and the others below are read anew when they change"},
 		{name: "tls-cert-file", value: textValue{at: &s.TLSCertFile}, both: true, help: "PEM file with this client's certificate, for mutual TLS"},
 		{name: "tls-key-file", value: textValue{at: &s.TLSKeyFile}, both: true, help: "PEM file with the certificate's key"},
 		{name: "tls-server-name", value: textValue{&s.TLSServerName, printable}, both: true, byDef: "each broker's host", help: "name that the brokers' certificates must bear"},
-		{name: "sasl-mechanism", value: choice{&s.SASLMechanism, []string{"none", "plain", "scram-sha-256", "scram-sha-512"}}, both: true, help: "how to log in to the brokers"},
+		{name: "sasl-mechanism", value: choice{&s.SASLMechanism, []string{"none", "plain", "scram-sha-256", "scram-sha-512", "oauthbearer"}}, both: true, help: "how to log in to the brokers"},
 		{name: "sasl-username", value: textValue{at: &s.SASLUsername}, both: true, help: "user to log in as"},
 		{name: "sasl-password", value: secretValue{&s.SASLPassword}, secret: true, both: true, help: "its password"},
 		{name: "sasl-password-file", value: textValue{at: &s.SASLPasswordFile}, both: true, help: "file with the password instead"},
+		{name: "sasl-token-file", value: textValue{at: &s.SASLTokenFile}, both: true, help: "file with the token for oauthbearer; whoever issues it writes it anew before it expires"},
 	}
 }
 
@@ -76,7 +77,7 @@ func (s *Settings) api() []setting {
 		{name: "api-endpoint", value: listValue{&s.APIEndpoints, endpoint}, help: "base URLs of the API, main before backup, all of the app's region"},
 		{name: "app-key", value: textValue{&s.AppKey, printable}, required: true, help: "the app's key"},
 		{name: "app-secret", value: secretValue{&s.AppSecret}, secret: true, help: "the app's secret; required, here or in app-secret-file"},
-		{name: "app-secret-file", value: textValue{at: &s.AppSecretFile}, help: "file with the secret instead"},
+		{name: "app-secret-file", value: textValue{at: &s.AppSecretFile}, help: "file with the secret instead; it is read anew when it changes"},
 		{name: "rate", value: decimal{&s.Rate, 100_000}, help: "calls a second of the whole group, divided by the share of partitions that each worker holds; the API's own limit is 100, 0 is none"},
 		{name: "room-rate", value: decimal{&s.RoomRate, 100_000}, help: "messages a second a room; the API drops in silence what is beyond 20, 0 is no limit"},
 		{name: "max-in-flight", value: integer{&s.MaxInFlight, 1, 10_000}, help: "calls on their way at once"},

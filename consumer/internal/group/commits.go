@@ -139,6 +139,13 @@ func (m *Member) committed(i identity, code kafka.Error) Outcome {
 
 // neverSent says that a request that failed with err can't have reached a coordinator.
 func neverSent(err error) bool {
+	// The dialer of the program says so itself: of a connection that wasn't made, or not renewed.
+	if x, ok := errors.AsType[interface {
+		error
+		NeverSent() bool
+	}](err); ok {
+		return x.NeverSent()
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return true
 	}

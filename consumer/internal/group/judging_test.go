@@ -2,6 +2,7 @@ package group
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -136,7 +137,17 @@ func TestOnlyACommitThatCannotComeAnyMoreCountsAsRefused(t *testing.T) {
 	if !neverSent(&net.OpError{Op: "dial", Err: io.EOF}) || neverSent(&net.OpError{Op: "read", Err: io.EOF}) || neverSent(context.DeadlineExceeded) {
 		t.Error("which errors come before the sending")
 	}
+	// A login that fails, or a renewal, has sent nothing, whatever the network did.
+	if !neverSent(fmt.Errorf("committing: %w", dialed(true))) || neverSent(dialed(false)) {
+		t.Error("which errors the dialer says to come before the sending")
+	}
 }
+
+// dialed is an error as the program's dialer makes it.
+type dialed bool
+
+func (dialed) Error() string     { return "dialed" }
+func (d dialed) NeverSent() bool { return bool(d) }
 
 func TestWithoutLeaderTheBrokerPlans(t *testing.T) {
 	m, _ := lonely(t)
