@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"roomrelay/internal/config"
@@ -23,16 +24,17 @@ func (p *program) checkCommand() *cobra.Command {
 }
 
 func (p *program) check(ctx context.Context, s *config.Settings) error {
-	transport, err := p.transport(s)
+	dialer, err := s.Dialer(p.dial, zerolog.Nop())
 	if err != nil {
 		return err
 	}
+	transport := s.Transport(dialer)
 	defer transport.CloseIdleConnections()
 	r := &report{out: p.out}
 	for _, w := range s.Warnings {
 		r.note("settings", "%s", w)
 	}
-	k := &kafkaCheck{report: r, settings: s, client: client(s, transport)}
+	k := &kafkaCheck{report: r, settings: s, client: client(s, transport), dialer: dialer}
 	k.run(ctx)
 	a := &apiCheck{report: r, settings: s}
 	a.run(ctx)

@@ -20,6 +20,7 @@ type kafkaCheck struct {
 	*report
 	settings *config.Settings
 	client   *kafka.Client
+	dialer   *login.Dialer
 }
 
 // brokerWait is how long a broker may take to answer. Nobody wants to wait longer for a line.
@@ -39,6 +40,7 @@ func (k *kafkaCheck) run(ctx context.Context) {
 	if n > 0 {
 		k.group(ctx, n)
 	}
+	k.rights(ctx)
 }
 
 // brokers asks each address on its own, so that one that is wrong isn't hidden by the others.
@@ -93,6 +95,9 @@ func (k *kafkaCheck) topic(ctx context.Context, what, name, missing string) int 
 	switch {
 	case errors.Is(err, kafka.UnknownTopicOrPartition):
 		k.fail(what, "it doesn't exist; %s", missing)
+		return 0
+	case errors.Is(err, kafka.TopicAuthorizationFailed):
+		k.fail(what, "the user may not see whether it exists: permissions are below")
 		return 0
 	case err != nil:
 		k.fail(what, "%s", explainKafka(err))

@@ -135,7 +135,7 @@ func (d *desk) explained(err error) error {
 	case errors.Is(err, cluster.ErrMissing):
 		return fmt.Errorf("%w; check --topic and --dead-letter-topic", err)
 	case cluster.Denied(err):
-		return fmt.Errorf("%w (reading letters needs READ on topic %s, DESCRIBE on topic %s and on group %s; docs/letters.md lists the permissions of each verb)",
+		return fmt.Errorf("%w (reading letters needs READ on topic %s, DESCRIBE on topic %s and on group %s; docs/security.md lists the permissions of each verb)",
 			err, d.Topic, d.Source, d.Group)
 	}
 	if text := explainKafka(err); strings.HasPrefix(err.Error(), "reaching Kafka") && !strings.HasPrefix(text, "reaching Kafka") {

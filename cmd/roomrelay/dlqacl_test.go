@@ -15,10 +15,11 @@ import (
 	"roomrelay/internal/cluster"
 )
 
-// documented are the permissions that the runbook gives to its reader (A) and, besides, to its replayer (B).
+// documented are the permissions that the page gives to the worker (W), to who reads letters (A) and, besides, to who
+// replays them (B), and to producers (P).
 func documented(t *testing.T) map[string][]kfake.ACL {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/letters.md")
+	text, err := os.ReadFile("../../docs/security.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,14 +28,14 @@ func documented(t *testing.T) map[string][]kfake.ACL {
 	}
 	resources := map[string]kmsg.ACLResourceType{"topic": kmsg.ACLResourceTypeTopic, "group": kmsg.ACLResourceTypeGroup}
 	found := map[string][]kfake.ACL{}
-	for _, m := range regexp.MustCompile(`(?m)^\$([AB]) --operation (\w+) --(topic|group) (\S+)`).FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\$([WABP]) --operation (\w+) --(topic|group) (\S+)`).FindAllStringSubmatch(string(text), -1) {
 		op, ok := operations[m[2]]
 		if !ok {
 			t.Fatalf("operation %s", m[2])
 		}
 		found[m[1]] = append(found[m[1]], kfake.ACL{Resource: resources[m[3]], Name: m[4], Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: op, Allow: true})
 	}
-	if len(found["A"]) < 3 || len(found["B"]) < 2 {
+	if len(found["W"]) < 3 || len(found["A"]) < 3 || len(found["B"]) < 2 || len(found["P"]) != 1 {
 		t.Fatalf("found %v", found)
 	}
 	return found
@@ -67,9 +68,9 @@ func TestTheDocumentedPermissionsAreEnoughAndNoMoreThanThat(t *testing.T) {
 		{"reader", "dlq ls", exitFine, "m1"},
 		{"reader", "dlq show 1:0", exitFine, "m1"},
 		{"reader", "dlq export", exitFine, "m1"},
-		{"reader", "dlq replay --yes", exitFailed, "docs/letters.md lists the permissions"},
-		{"reader", "dlq discard --yes --why=x", exitFailed, "docs/letters.md lists the permissions"},
-		{"reader", "trace m1", exitFailed, "docs/letters.md lists the permissions"},
+		{"reader", "dlq replay --yes", exitFailed, "docs/security.md lists the permissions"},
+		{"reader", "dlq discard --yes --why=x", exitFailed, "docs/security.md lists the permissions"},
+		{"reader", "trace m1", exitFailed, "docs/security.md lists the permissions"},
 		// Who couldn't mark publishes nothing: it would be published again and again.
 		{"publisher", "dlq replay --yes", exitFailed, "seeing whether letters can be marked"},
 		{"publisher", "dlq stats", exitFine, "outstanding          3\n"},

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -47,7 +49,13 @@ func (p *program) work(ctx context.Context, f *config.Flags) error {
 		log.Error().Err(err).Msg("worker doesn't start")
 		return errTold
 	}
-	if err := p.relay(ctx, s, transport, log); err != nil {
+	g := newGuard(s, transport, dialer, log)
+	looks, stop := context.WithCancel(ctx)
+	var guarding sync.WaitGroup
+	defer guarding.Wait()
+	defer stop()
+	guarding.Go(func() { g.run(looks) })
+	if err := p.relay(ctx, s, g, log); err != nil {
 		log.Error().Err(err).Msg("worker ended")
 		return errTold
 	}
@@ -71,12 +79,12 @@ func fit(ctx context.Context, s *config.Settings, transport *kafka.Transport, lo
 	return nil
 }
 
-func (p *program) relay(ctx context.Context, s *config.Settings, transport *kafka.Transport, log zerolog.Logger) error {
+func (p *program) relay(ctx context.Context, s *config.Settings, g *guard, log zerolog.Logger) error {
 	var r *relay.Relay
 	metrics := telemetry.NewMetrics(telemetry.Config{
 		Version: versionText(), Verdicts: verdicts(), Reasons: reasons(), Holds: holds(), Sample: func() telemetry.Sample { return sample(r, s) },
 	})
-	cfg, err := relayConfig(s, transport, metrics, log)
+	cfg, err := relayConfig(s, g.client.Transport, metrics, log)
 	if err != nil {
 		return err
 	}
@@ -85,7 +93,7 @@ func (p *program) relay(ctx context.Context, s *config.Settings, transport *kafk
 		return err
 	}
 	if s.AdminAddr != "" {
-		admin, err := telemetry.Listen(s.AdminAddr, metrics, r.Ready)
+		admin, err := telemetry.Listen(s.AdminAddr, metrics, func() error { return cmp.Or(g.ready(), r.Ready()) })
 		if err != nil {
 			return fmt.Errorf("listening on admin-addr: %w", err)
 		}
@@ -109,7 +117,7 @@ func (p *program) relay(ctx context.Context, s *config.Settings, transport *kafk
 }
 
 // relayConfig spreads the settings over the stages.
-func relayConfig(s *config.Settings, transport *kafka.Transport, meter relay.Meter, log zerolog.Logger) (relay.Config, error) {
+func relayConfig(s *config.Settings, transport kafka.RoundTripper, meter relay.Meter, log zerolog.Logger) (relay.Config, error) {
 	secret, err := s.Secret(log)
 	if err != nil {
 		return relay.Config{}, err
