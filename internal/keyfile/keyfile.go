@@ -28,9 +28,10 @@ const (
 
 // File is one or more files that are used together. It is safe for concurrent use.
 type File[T any] struct {
-	paths []string
-	parse func([][]byte) (T, error)
-	log   zerolog.Logger
+	paths  []string
+	parse  func([][]byte) (T, error)
+	log    zerolog.Logger
+	rarely zerolog.Logger // of what may repeat
 
 	mu       sync.Mutex // of the fields below
 	value    T
@@ -44,7 +45,8 @@ type File[T any] struct {
 // contain secrets, since they are logged.
 func Open[T any](log zerolog.Logger, parse func(contents [][]byte) (T, error), paths ...string) (*File[T], error) {
 	// One line a minute is enough to be seen, whoever asks how often.
-	f := &File[T]{paths: paths, parse: parse, log: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Minute}), looked: time.Now()}
+	rarely := log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Minute})
+	f := &File[T]{paths: paths, parse: parse, log: log, rarely: rarely, looked: time.Now()}
 	infos, err := f.stat()
 	if err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func (f *File[T]) look(now time.Time) {
 }
 
 func (f *File[T]) tell(err error) {
-	f.log.Warn().Err(err).Strs("files", f.paths).Msg("file can't be used, what it held before goes on")
+	f.rarely.Warn().Err(err).Strs("files", f.paths).Msg("file can't be used, what it held before goes on")
 }
 
 func (f *File[T]) stat() ([]os.FileInfo, error) {

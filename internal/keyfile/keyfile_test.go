@@ -73,8 +73,14 @@ func TestAChangeIsUsedWhenItIsComplete(t *testing.T) {
 		write(r.T, r.b, "new")
 		r.holds(900*time.Millisecond, "old", 1) // perhaps more is to come
 		r.holds(1100*time.Millisecond, "new", 2)
-		if n := strings.Count(r.log.String(), "they don't go together"); n != 1 {
-			r.Errorf("told %d times:\n%s", n, r.log)
+		write(r.T, r.a, "newer")
+		r.holds(2*time.Second, "new", 2)
+		write(r.T, r.b, "newer")
+		r.holds(2*time.Second, "newer", 3)
+		for told, want := range map[string]int{"they don't go together": 1, "file has changed and is used": 2} {
+			if n := strings.Count(r.log.String(), told); n != want {
+				r.Errorf("%q %d times, want %d:\n%s", told, n, want, r.log)
+			}
 		}
 	})
 }
