@@ -116,6 +116,27 @@ func TestAWorkerSaysWhichPermissionsItLacksAndGoesOnWhenItHasThem(t *testing.T) 
 	}
 }
 
+// The first thing that it asks for isn't metadata, and kafka-go would say that no broker is available.
+func TestAWorkerThatCannotLogInSaysSoFirst(t *testing.T) {
+	environ, _ := guarded(t)
+	log := &logged{lines: make(chan map[string]any, 1000)}
+	signals, ended := make(chan os.Signal), make(chan int)
+	go func() {
+		p := &program{environ: append(environ, "ROOMRELAY_SASL_USERNAME=eve"), in: strings.NewReader(""), out: io.Discard, err: log}
+		ended <- p.run([]string{"worker"}, signals)
+	}()
+	for _, message := range []string{"whether the dead-letter topic fits can't be told", "not in the group yet, trying again"} {
+		line := log.await(t, message)
+		if text, _ := line["error"].(string); !strings.Contains(text, "logging in") || !strings.Contains(text, "check sasl-username") {
+			t.Errorf("%v", line)
+		}
+	}
+	signals <- syscall.SIGTERM
+	if code := <-ended; code != exitFine {
+		t.Errorf("exit %d", code)
+	}
+}
+
 // grant lets user 2 write letters.
 func grant(t *testing.T, broker string) {
 	t.Helper()

@@ -191,6 +191,12 @@ func (c *Client) Config(ctx context.Context, topic string, names ...string) (map
 		answer, err := c.client().DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
 			{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ConfigNames: names},
 		}})
+		if errors.Is(err, kafka.BrokerNotAvailable) {
+			// It knows no broker, and doesn't say why: asking for metadata does.
+			if _, why := c.client().Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}}); why != nil {
+				return why
+			}
+		}
 		if err != nil {
 			return err
 		}
