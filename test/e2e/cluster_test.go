@@ -50,18 +50,22 @@ func clusterOf(t testing.TB, n int) *cluster {
 
 // newCluster starts n brokers, or with 0 looks for those that run already.
 func newCluster(ctx context.Context, n int) (*cluster, error) {
-	addrs := external()
-	var brokers []*broker
-	if n > 0 {
-		var err error
-		if brokers, err = startBrokers(ctx, n); err != nil {
-			return nil, err
-		}
-		addrs = nil
-		for _, b := range brokers {
-			addrs = append(addrs, b.addr)
-		}
+	if n == 0 {
+		return clusterAt(ctx, external(), nil)
 	}
+	brokers, err := startBrokers(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	var addrs []string
+	for _, b := range brokers {
+		addrs = append(addrs, b.addr)
+	}
+	return clusterAt(ctx, addrs, brokers)
+}
+
+// clusterAt is the cluster at these addresses, when all brokers are there; if they aren't known, at least one.
+func clusterAt(ctx context.Context, addrs []string, brokers []*broker) (*cluster, error) {
 	c, err := reach(addrs)
 	if err != nil {
 		return nil, err
@@ -69,7 +73,7 @@ func newCluster(ctx context.Context, n int) (*cluster, error) {
 	c.brokers = brokers
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return c, c.await(ctx, max(n, 1))
+	return c, c.await(ctx, max(len(brokers), 1))
 }
 
 // reach is a cluster at these addresses.

@@ -37,6 +37,7 @@ var run = struct {
 	mu       sync.Mutex // of the fields below
 	engine   *engine
 	clusters map[int]*cluster // by number of brokers
+	fortress *fortress
 	running  map[*process]struct{}
 }{clusters: map[int]*cluster{}, running: map[*process]struct{}{}}
 

@@ -56,18 +56,24 @@ var started atomic.Int64
 // startWorker starts the program with the settings. It isn't ready yet.
 func startWorker(t testing.TB, name string, s settings) *worker {
 	t.Helper()
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ROOMRELAY_ADMIN_ADDR=127.0.0.1:0"}
-	for _, k := range slices.Sorted(maps.Keys(s)) {
-		env = append(env, "ROOMRELAY_"+strings.ToUpper(strings.ReplaceAll(k, "-", "_"))+"="+s[k])
-	}
 	name = fmt.Sprintf("%s-%s-%d", strings.ReplaceAll(t.Name(), "/", "-"), name, started.Add(1))
-	w := &worker{began: time.Now(), process: startProcess(t, name, env, program("roomrelay"), "worker")}
+	w := &worker{began: time.Now(), process: startProcess(t, name, environment(s), program("roomrelay"), "worker")}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("last words of %s:\n%s", w.name, w.lastWords())
 		}
 	})
 	return w
+}
+
+// environment are the settings as variables.
+func environment(s settings) []string {
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ROOMRELAY_ADMIN_ADDR=127.0.0.1:0"}
+	for k, v := range s {
+		env = append(env, "ROOMRELAY_"+strings.ToUpper(strings.ReplaceAll(k, "-", "_"))+"="+v)
+	}
+	slices.Sort(env)
+	return env
 }
 
 // ask gets a page of its admin server; "" if it has none yet.
