@@ -27,6 +27,7 @@ type broker struct {
 	good    string     // what a login must contain
 	holds   time.Duration
 	deaf    bool // takes connections and answers nothing
+	stops   bool // closes a connection at the login
 	logins  int
 	refused int
 	killed  int // sessions that a request came too late for
@@ -120,6 +121,8 @@ func (s *served) authenticate(text string) protocol.Message {
 	refusal := &saslauthenticate.Response{ErrorCode: int16(kafka.SASLAuthenticationFailed), ErrorMessage: "no such user"}
 	bearer := strings.HasPrefix(text, "n,,\x01auth=Bearer ") && strings.HasSuffix(text, "\x01\x01")
 	switch {
+	case s.stops:
+		return nil
 	case s.failed && text == "\x01":
 		return refusal
 	case bearer && !strings.Contains(text, s.good):

@@ -100,6 +100,20 @@ func TestWhoCannotLogInIsToldWhatToDo(t *testing.T) {
 	})
 }
 
+func TestABrokerThatStopsDuringALoginHasNotRefusedIt(t *testing.T) {
+	inFakeTime(t, 0, func(t *testing.T, b *broker) {
+		d, p := newDialer(b)
+		l := connect(t, d)
+		l.Close()
+		p.password("right, too", 2)
+		b.change(func() { b.stops = true })
+		_, err := d.DialContext(t.Context(), "tcp", "broker:9092")
+		if err == nil || errors.Is(err, kafka.SASLAuthenticationFailed) || !strings.Contains(err.Error(), "it is stopping, or refuses the login") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 func TestABrokerThatIsSilentIsLeftAfterTheTimeout(t *testing.T) {
 	inFakeTime(t, 0, func(t *testing.T, b *broker) {
 		b.deaf = true

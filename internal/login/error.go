@@ -87,6 +87,8 @@ func (s *session) adviceAtFirst(err error) string {
 
 func adviceOnLogin(err error) string {
 	switch {
+	case errors.Is(err, errSilent):
+		return "it is stopping, or refuses the login and doesn't say so: check sasl-username and sasl-password, or sasl-token-file"
 	case errors.Is(err, kafka.SASLAuthenticationFailed):
 		return "check sasl-username and sasl-password, or sasl-token-file, and that the broker knows the user for this sasl-mechanism"
 	case errors.Is(err, kafka.UnsupportedSASLMechanism):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -15,6 +14,9 @@ import (
 	"github.com/segmentio/kafka-go/protocol/saslhandshake"
 	"github.com/segmentio/kafka-go/sasl"
 )
+
+// errSilent isn't Kafka's refusal, which has a code: a broker that stops does the same.
+var errSilent = errors.New("the broker closed the connection when it was told who we are")
 
 // login proves who we are. lifetime is how long the broker lets the session last; 0: for ever.
 func (s *session) login(ctx context.Context, with *Credential, addr string) (lifetime time.Duration, err error) {
@@ -70,8 +72,8 @@ func (s *session) choose(mechanism string) error {
 // prove makes one step of the mechanism.
 func (s *session) prove(text []byte) (*saslauthenticate.Response, error) {
 	m, err := s.broker.RoundTrip(&saslauthenticate.Request{AuthBytes: text})
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, kafka.SASLAuthenticationFailed // some brokers say it by closing the connection
+	if err != nil && closed(err) {
+		return nil, errSilent
 	}
 	if err != nil {
 		return nil, err
