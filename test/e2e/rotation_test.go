@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -27,9 +28,14 @@ func TestSessionsEndAndFilesChangeUnderLoad(t *testing.T) {
 	for _, in := range r.at {
 		workers = append(workers, s.hire(t, in["sasl-mechanism"]+"-"+in["sasl-username"], in))
 	}
-	for _, w := range workers {
+	for _, w := range workers { // the group is whole when each has its share
 		w.ready(t, 30*time.Second)
+		poll(t, 30*time.Second, w.name+" has its share", func() (bool, string) {
+			held := w.metric("partitions_held")
+			return held == float64(s.partitions)/float64(len(workers)), fmt.Sprint(held)
+		})
 	}
+	wait(t, time.Second) // commits of the generation before have been answered
 	s.producer.start()
 	began := time.Now()
 	r.run(t, began, func() { k.change("another-secret"); rewrite(t, secret, "another-secret\n") })
