@@ -3,6 +3,7 @@ package sender
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -107,6 +108,7 @@ func TestEachStopBeginsWithAProbeAtOnce(t *testing.T) {
 func TestAGreaterShareIsUsedAtOnce(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Rate = 50 })
 	r.SetShare(r.now, 1, 500)
+	r.now = r.Gate(r.now).Until
 	r.elsewhere(1)
 	expect(t, "a tenth a second", r.Gate(r.now).Until.Sub(r.now), 10*time.Second)
 	r.SetShare(r.now, 500, 500)
@@ -184,6 +186,52 @@ func TestI12_NoSlidingSecondHasMoreCallsThanTheShare(t *testing.T) {
 	}
 }
 
+// The quota is the app's: what one worker used of a second isn't there for the one that takes its partitions over.
+func TestI12_AHandoverKeepsTheGroupWithinWhatTheAPITakes(t *testing.T) {
+	for _, rate := range []int{9, 45, 90} {
+		for n := 2; n <= 6; n++ {
+			for _, held := range [][2][]int{
+				{append(make([]int, n-1), n), slices.Repeat([]int{1}, n)}, // one held all
+				{slices.Repeat([]int{1}, n), append(make([]int, n-1), n)}, // one takes all
+			} {
+				if most, allowed := busiest(rate, n, held[0], held[1]), rate*10/9; most > allowed {
+					t.Errorf("rate %d: %d calls in a second when %v becomes %v", rate, most, held[0], held[1])
+				}
+			}
+		}
+	}
+}
+
+// busiest is how many calls workers make together in a second that have as many as they may, and hold other
+// partitions after two seconds.
+func busiest(rate, partitions int, before, after []int) (most int) {
+	began := time.Unix(1_700_000_000, 0)
+	workers := make([]quota, len(before))
+	for i := range workers {
+		workers[i] = quota{rate: float64(rate)}
+		workers[i].setShare(began.Add(time.Duration(137*i)*time.Millisecond), before[i], partitions)
+	}
+	var calls []time.Time
+	for ms := range 5000 {
+		now := began.Add(time.Duration(ms) * time.Millisecond)
+		for i := range workers {
+			q := &workers[i]
+			if ms == 2000+37*i { // nobody learns of it at the same time
+				q.setShare(now, after[i], partitions)
+			}
+			if at, never := q.free(now); !never && !at.After(now) {
+				q.take(now)
+				calls = append(calls, now)
+			}
+		}
+		for len(calls) > 0 && now.Sub(calls[0]) >= time.Second {
+			calls = calls[1:]
+		}
+		most = max(most, len(calls))
+	}
+	return most
+}
+
 func TestTheShareIsUsedInSpiteOfLateTimers(t *testing.T) {
 	for _, rate := range []float64{0.25, 1, 7, 90, 500} {
 		q := quota{rate: 2 * rate}
@@ -212,6 +260,8 @@ func TestWithoutAShareNothingIsSent(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Rate = 90 })
 	expect(t, "at first", fmt.Sprint(r.Gate(r.now)), fmt.Sprint(Gate{Mode: Shut}))
 	r.SetShare(r.now, 1, 3)
+	expect(t, "the first", r.Gate(r.now).Until.Sub(r.now), time.Second/30)
+	r.now = r.Gate(r.now).Until
 	r.elsewhere(1)
 	expect(t, "after", r.Gate(r.now).Mode, Shut)
 	r.SetShare(r.now, 0, 3)

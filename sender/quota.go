@@ -27,7 +27,7 @@ func (q *quota) setShare(now time.Time, held, total int) {
 	if q.rate == 0 {
 		return
 	}
-	share := 0.0
+	former, share := q.most, 0.0
 	if held > 0 && total > 0 {
 		share = q.rate * float64(held) / float64(total)
 	}
@@ -41,8 +41,11 @@ func (q *quota) setShare(now time.Time, held, total int) {
 		q.most = int(share)
 		q.apart, q.late = time.Second/time.Duration(q.most), lateness
 	}
-	if next := now.Add(q.apart); next.Before(q.due) {
-		q.due = next // it was reckoned with a smaller share
+	// A share that has grown was another worker's until now, who may have used up this second's part of it. One
+	// that has just made its 90 calls hands three quarters over: the three who were idle until then would
+	// each begin at once, beside what is paced, and with ten of them the app would meet the API's limit.
+	if next := now.Add(q.apart); q.most > former || next.Before(q.due) {
+		q.due = next
 	}
 }
 
