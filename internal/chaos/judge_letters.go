@@ -161,11 +161,11 @@ func (j *judge) hopeless(l *letter) bool {
 }
 
 // answeredSince says that somebody of the room was answered after a time, and not just before another: the room
-// wasn't given up any more.
+// wasn't given up any more. A letter tells its time in whole milliseconds.
 func (j *judge) answeredSince(worker string, room int64, since, until time.Time) bool {
 	const lately = 3 * time.Second
 	for _, c := range j.calls {
-		if c.worker == worker && c.Room == room && !c.faint && (c.class == listed || c.class == repeated) && c.Began.After(since) && until.Sub(c.Ended) > lately && time.Since(c.Ended) > lately {
+		if c.worker == worker && c.Room == room && !c.faint && (c.class == listed || c.class == repeated) && c.Began.After(since.Add(time.Millisecond)) && until.Sub(c.Ended) > lately && time.Since(c.Ended) > lately {
 			return true
 		}
 	}

@@ -44,7 +44,7 @@ type member struct {
 	worker    *world.Worker
 	instance  string
 	wall      *clock
-	displaced time.Time // when another one last began under the same instance id; zero: none did
+	displaced time.Time // when another one last began, or joined, under the same instance id; zero: none did
 }
 
 // seat is a worker's place: who sits in it may change.
@@ -229,6 +229,28 @@ func (r *Run) worker(name string) *world.Worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.crew[name].worker
+}
+
+// displace notes that somebody joins as new under an instance id. Where several are alive who bear it, each
+// takes the place of the others, the one that came first too: frozen before it had joined, it joins when it thaws,
+// and displaces who had taken its place.
+func (r *Run) displace(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var alive []string
+	for name, m := range r.crew {
+		if _, ended := m.worker.Ended(); !ended && m.instance == instance {
+			alive = append(alive, name)
+		}
+	}
+	if len(alive) < 2 {
+		return
+	}
+	for _, name := range alive {
+		m := r.crew[name]
+		m.displaced = time.Now()
+		r.crew[name] = m
+	}
 }
 
 // displaced says that another worker has the instance id of this one, which may not know it yet: its lease

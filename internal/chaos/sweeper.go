@@ -34,6 +34,9 @@ func newSweeper(r *Run) *sweeper {
 		r.Cluster.ControlKey(int16(key), func(q kmsg.Request) (kmsg.Response, error, bool) {
 			r.Cluster.KeepControl()
 			x.note(q)
+			if q, ok := q.(*kmsg.JoinGroupRequest); ok && q.MemberID == "" && q.InstanceID != nil {
+				r.displace(*q.InstanceID)
+			}
 			return nil, nil, x.held(q)
 		})
 	}
