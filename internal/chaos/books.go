@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"slices"
 	"time"
 
 	"roomrelay/internal/imsim"
@@ -125,6 +126,12 @@ func (e *entry) callers() map[string]bool {
 		all[c.worker] = true
 	}
 	return all
+}
+
+// sentSince says that the message was sent after its letter was made: whose writing nobody could confirm, and whose
+// partition was given up and came back. Of what the API may have since, that letter says nothing.
+func (e *entry) sentSince(lettered time.Time) bool {
+	return slices.ContainsFunc(e.calls, func(c *call) bool { return c.Began.After(lettered.Add(time.Millisecond)) })
 }
 
 // absolvedSince says that a call which came after c was told that the API never had the message.

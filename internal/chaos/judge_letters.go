@@ -41,7 +41,7 @@ func (j *judge) weigh(x *letter) {
 	default:
 		j.blame("I4", id, "a letter for no known reason: %v", x.headers)
 	}
-	if r.entry != nil && r.entry.may && len(r.entry.records) == 1 && len(r.entry.callers()) == 1 && !j.rejoined(r.entry) && x.outcome() != deadletter.OutcomeUnknown {
+	if r.entry != nil && r.entry.may && len(r.entry.records) == 1 && len(r.entry.callers()) == 1 && !j.rejoined(r.entry) && !r.entry.sentSince(x.failedAt()) && x.outcome() != deadletter.OutcomeUnknown {
 		j.blame("I4", id, "a letter says %s of a message that the API may have", x.outcome())
 	}
 	if r.event.Null {
@@ -195,9 +195,11 @@ func (j *judge) vain(worker string, e *entry, until time.Time) bool {
 	if j.run.plan.unseen() {
 		return len(tries) > 0
 	}
-	if len(tries) < 5 {
-		return false
-	}
+	return j.enough(tries, until)
+}
+
+// enough says that calls which ended without a verdict, and were looked at until then, are enough to give up.
+func (j *judge) enough(tries []*call, until time.Time) bool {
 	counted := 0
 	var first, last time.Time
 	for i, c := range tries {
@@ -226,11 +228,17 @@ func (j *judge) vainCalls(worker string, e *entry, until time.Time) (tries []*ca
 		switch {
 		case slices.ContainsFunc(c.entries, c.silent):
 			tries = append(tries, c)
-		case c.class == listed:
+		case c.class == listed && !(c.another(e) && j.enough(tries, c.Began)):
 			tries = nil // the API has just looked at the batch
 		}
 	}
 	return tries
+}
+
+// another says that the call had only another message, which the API didn't ask for once more: where a batch is about
+// to be given up, each of its messages has one call alone, and what became of those before doesn't help the next.
+func (c *call) another(e *entry) bool {
+	return len(c.entries) == 1 && c.entries[0] != e && c.Messages[0].Reason != imsim.ReasonResend
 }
 
 // elsewhere says that the call's worker was answered in another room after it began and before until.
