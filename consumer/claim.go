@@ -55,6 +55,7 @@ type claim struct {
 	phase      phase
 	tracker    *offsets.Tracker // nil while taking
 	doubtUntil time.Time        // what is in doubt isn't sent before
+	behindGone bool             // and neither is anything else
 	committed  bool             // the position stands in an acknowledged commit
 	lastAcked  bool             // the last commit is acknowledged: there is none after it
 	underWay   chan struct{}    // closed when the commit request that names the claim has ended; nil: none

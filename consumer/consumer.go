@@ -282,14 +282,21 @@ func (c *Consumer) fatal(err error) {
 // claims is the Consumer as the group's member sees it.
 type claims struct{ c *Consumer }
 
+// Owned is what a JoinGroup names. The leader may give what it doesn't name to others at once, so nothing else is
+// taken before the next assignment: a claim that has ended, and whose last commit is still under way, had come
+// back with the assignment of before, and would begin anew in the middle of the rebalance.
 func (x claims) Owned() []int32 {
+	c := x.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var owned []int32
-	for p, cl := range *x.c.live.Load() {
+	for p, cl := range *c.live.Load() {
 		if cl.alive() {
 			owned = append(owned, p)
 		}
 	}
 	slices.Sort(owned)
+	c.assigned = slices.DeleteFunc(slices.Clone(c.assigned), func(p int32) bool { return !slices.Contains(owned, p) })
 	return owned
 }
 

@@ -104,9 +104,9 @@ func (cl *claim) admit(r *event.Record) bool {
 	r.InDoubt, _ = cl.tracker.Admit(r.Offset)
 	if r.InDoubt {
 		cl.c.counts.doubtful.Add(1)
-		if time.Now().Before(cl.doubtUntil) {
-			r.NotBefore = cl.doubtUntil
-		}
+	}
+	if (r.InDoubt || cl.behindGone) && time.Now().Before(cl.doubtUntil) {
+		r.NotBefore = cl.doubtUntil
 	}
 	if !cl.pace.asked && cl.tracker.Limit()-r.Offset < cl.pace.ahead/2 {
 		cl.pace.asked = true

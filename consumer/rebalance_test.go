@@ -13,6 +13,28 @@ import (
 	"roomrelay/consumer/internal/offsets"
 )
 
+// A partition comes back while it is given up. Its claim has ended, but for its last commit, when the next rebalance
+// begins: the JoinGroup doesn't name it as ours, and the leader gives it to another at once. If it were taken anew in
+// between, as the assignment of before has it, two would send it.
+func TestI3_WhatAJoinDidNotNameIsNotTakenBeforeItIsAssignedAgain(t *testing.T) {
+	w := newRig(t).start()
+	w.stop()
+	c := w.Consumer
+	c.run, c.draining = t.Context(), false
+	x := claims{c}
+	ended := newClaim(c, 1, 1)
+	ended.lose()
+	c.live.Store(&map[int32]*claim{1: ended})
+	x.Assign([]int32{1})
+	if owned := x.Owned(); len(owned) > 0 {
+		t.Fatalf("the JoinGroup names %v", owned)
+	}
+	c.over(ended)
+	if live := *c.live.Load(); len(live) > 0 {
+		t.Errorf("taken again: %v", live)
+	}
+}
+
 // Two share, a third joins: each record is settled once, what doesn't move keeps its epoch, and nobody is
 // held up for longer than a hand-over.
 func TestWhatStaysGoesOnThroughARebalance(t *testing.T) {

@@ -82,6 +82,7 @@ func (cl *claim) begins(commit group.Committed, log logRange) (position int64, e
 	case !commit.Found:
 		in.Start, err = cl.reset("no committed offset", log)
 	case commit.Offset < log.start:
+		in.Gone = in.Meta == nil || in.Meta.SentTo > commit.Offset
 		in.Start, err = cl.reset(fmt.Sprintf("committed offset %d is gone", commit.Offset), log)
 	case commit.Offset > log.end:
 		in.Meta = nil // it speaks of other records than those that are written at its offsets now
@@ -105,7 +106,7 @@ func (cl *claim) taken(t *offsets.Tracker, in offsets.Takeover, log logRange) er
 	if cl.phase != taking {
 		return context.Cause(cl.reading)
 	}
-	cl.phase, cl.tracker, cl.logEnd = running, t, log.end
+	cl.phase, cl.tracker, cl.logEnd, cl.behindGone = running, t, log.end, in.Gone
 	// A takeover from valid metadata is complete; any other one is when its position is committed: until
 	// then the next owner would find as little as this one did.
 	cl.committed = in.Meta != nil

@@ -104,6 +104,32 @@ func TestDoubtAboutAnOwnerOfTheSameNameWaitsForItsLease(t *testing.T) {
 	})
 }
 
+// Records are deleted that an owner has in hand, who may be alive behind another process of its name. Who comes then
+// can't see that what is left stands behind them in their lanes, so nothing of it goes before that owner's lease is over.
+func TestI6_BehindRecordsThatWereDeletedNothingIsSentWhileTheirOwnerMayBeAtIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		first := g.holding(named("a"))
+		g.publish(0, 5)
+		first.awaitRecords(5)
+		first.send()
+		time.Sleep(2 * time.Second)
+		first.kill()
+		g.publish(0, 5000) // more than a commit announces
+		if err := g.DeleteRecords(topic, 0, 5001); err != nil {
+			t.Fatal(err)
+		}
+		second := g.holding(named("a"), notFresh)
+		began := time.Now()
+		second.awaitRecords(4)
+		for _, r := range second.records() {
+			if wait := r.NotBefore.Sub(began); r.InDoubt || wait < 19*time.Second || wait > 22*time.Second {
+				t.Fatalf("waits %v: %+v", wait, r)
+			}
+		}
+	})
+}
+
 func TestWithoutACommitThePositionIsCommittedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))

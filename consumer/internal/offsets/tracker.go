@@ -9,6 +9,9 @@ type Takeover struct {
 	// Meta is what Decode read from the commit; nil where there is none that counts. It may also be used
 	// where the log's start has moved past the committed offset: what it says of later offsets is true.
 	Meta *Meta
+	// Gone says that records are deleted that an earlier owner may have in hand. What it sends of them comes before
+	// everything that is left, and nobody can see in which lanes it does.
+	Gone bool
 	// LogEnd is the partition's high watermark, read after the partition was assigned.
 	LogEnd int64
 	// Fresh says that the group never sent anything: without Meta nothing is in doubt.
@@ -84,7 +87,7 @@ func New(in Takeover) *Tracker {
 			t.doubt = OwnerAlive // it can't be told who it was
 		}
 	}
-	if !t.unreadDoubt() {
+	if !t.unreadDoubt() && !in.Gone {
 		t.doubt = NoDoubt
 	}
 	return t
