@@ -228,7 +228,7 @@ func (j *judge) vainCalls(worker string, e *entry, until time.Time) (tries []*ca
 		switch {
 		case slices.ContainsFunc(c.entries, c.silent):
 			tries = append(tries, c)
-		case c.class == listed && !(c.another(e) && j.enough(tries, c.Began)):
+		case c.class == listed && (!c.another(e) || !j.enough(tries, c.Began)):
 			tries = nil // the API has just looked at the batch
 		}
 	}
