@@ -24,6 +24,9 @@ func (r *Run) settle() {
 	if s := &r.plan.Setting; s.Rate > 0 { // a message a call, by who has the fewest partitions
 		limit += time.Duration(r.judge.published()*s.Partitions) * time.Second / time.Duration(s.Rate)
 	}
+	if pace := r.plan.Setting.RoomRate; pace > 0 { // all in one room, and each once more because of its flag
+		limit += time.Duration(2*r.judge.published()) * time.Second / time.Duration(pace)
+	}
 	end := r.now() + limit
 	for round := 0; ; round++ {
 		for _, room := range r.plan.Rooms {
