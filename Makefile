@@ -5,6 +5,7 @@ COUNT  ?= 6
 CHAT   ?= chat.ndjson.gz
 SEEDS  ?= 1000
 SOAK   ?= 30m
+PAIRS  ?= 5
 
 .DEFAULT_GOAL := help
 
@@ -44,6 +45,9 @@ fuzz: ## run each fuzz target FUZZ (50000x) times, or for FUZZ=10s
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+bench-whole: ## measure the whole job against its limits: broker, worker, API, producer; ONLY=names, PAIRS (5), CHAT=file
+	$(GO) run ./bench --pairs $(PAIRS) $(if $(ONLY),--only $(ONLY)) $(if $(wildcard $(CHAT)),--chat $(CHAT))
+
 fmt: ## format the code
 	$(GO) tool -modfile=tools/go.mod gofumpt -w $$(git ls-files '*.go')
 
@@ -64,4 +68,4 @@ demo-chat: ## the same with recorded chat (CHAT=file) and three workers
 docs: ## write the settings table into the README
 	$(GO) run ./cmd/roomrelay config --markdown=README.md
 
-.PHONY: help build test race worlds mutants e2e soak fuzz bench fmt lint tidy demo demo-chat docs
+.PHONY: help build test race worlds mutants e2e soak fuzz bench bench-whole fmt lint tidy demo demo-chat docs
