@@ -36,6 +36,13 @@ type record struct {
 	lettered bool
 	deleted  bool // by retention, or an operator
 	unowed   bool // it may be passed over: auto-offset-reset is latest
+	replay   *replayed
+}
+
+// replayed says of a record that an operator made it of a letter.
+type replayed struct {
+	first   place
+	replays int
 }
 
 // entry is one message, and what is known of it. Two records of one room and msgId are one message.

@@ -66,6 +66,10 @@ func (r *Run) fault(d Deed) {
 			f.Topic = world.Topic
 		}
 	}
+	f.When = func(q kmsg.Request) bool {
+		fetch, ok := q.(*kmsg.FetchRequest)
+		return !ok || fetch.MaxBytes != judges
+	}
 	handle := r.Cluster.Fault(f)
 	r.cover.seen("broker's error", kmsg.NameForKey(int16(f.Keys[0]))+" "+f.Err.Message)
 	r.note("%v %v", kmsg.NameForKey(int16(f.Keys[0])), f.Err)

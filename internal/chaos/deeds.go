@@ -44,6 +44,7 @@ const (
 	Grow       Do = "partitions added"
 	Truncate   Do = "log start moves"
 	Operator   Do = "operator resets offsets" // while all workers are stopped
+	Tend       Do = "operator tends letters"  // some are replayed, some discarded
 )
 
 // deeds are what may befall, the commoner ones more than once.
@@ -77,6 +78,8 @@ func (r *Run) happen(d Deed) {
 		}
 	case Operator:
 		r.operate(d)
+	case Tend:
+		r.tend(d)
 	default:
 		if !s.busy {
 			r.befall(s, d)

@@ -23,8 +23,22 @@ func Draw(seed uint64) *Plan {
 	if !one(r, 16) { // now and then nothing is wrong: then every rule holds without exception
 		p.drawRules(r)
 		p.drawDeeds(r)
+		p.drawTending()
 	}
 	return p
+}
+
+// drawTending lets an operator look after letters in a third of the worlds. It has a stream of its own, so that
+// seeds which found something before there were such operators still draw the same.
+func (p *Plan) drawTending() {
+	r := rand.New(rand.NewPCG(p.Seed, 0x6c657474657273))
+	if p.Setting.Latest || !one(r, 3) {
+		return // with latest, nobody can say of a replayed letter whether it is passed over
+	}
+	for range 1 + r.IntN(3) {
+		p.Deeds = append(p.Deeds, Deed{At: between(r, 5*time.Second, p.Length), Do: Tend, Number: r.IntN(1 << 16)})
+	}
+	slices.SortStableFunc(p.Deeds, func(a, b Deed) int { return cmp.Compare(a.At, b.At) })
 }
 
 func drawSetting(r *rand.Rand) Setting {

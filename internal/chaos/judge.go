@@ -24,7 +24,8 @@ type judge struct {
 	workers map[string]*conduct
 	members map[string]string // member ids of the group, and whose they are
 	letters letterbook
-	moved   bool // an operator has reset offsets
+	moved   bool      // an operator has reset offsets
+	tended  time.Time // until when the topic may hold what the books don't: an operator replays letters; zero: none ever did
 	found   []Violation
 	about   []string // the message that each of found is about
 }
@@ -154,6 +155,7 @@ func (j *judge) conduct(name string) *conduct {
 func (j *judge) publish(w Write, owed bool) int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.catchUp()
 	return j.books.publish(w, time.Now(), owed)
 }
 

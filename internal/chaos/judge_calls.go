@@ -17,6 +17,7 @@ func (j *judge) arrived(x imsim.Call) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c := &call{Call: x, worker: nameOf(x.Host)}
+	j.catchUp()
 	c.firm = j.run.hears(c.worker)
 	w := j.conduct(c.worker)
 	g := j.ground()

@@ -59,7 +59,10 @@ func (j *judge) content(x *letter) {
 	if x.record.event.Valid {
 		want["roomrelay.msgid"], want["roomrelay.room"] = x.record.event.ID, strconv.FormatInt(x.record.event.Room, 10)
 	}
-	if x.record.event.Replay && x.headers["roomrelay.truncated"] == "" {
+	if r := x.record.replay; r != nil {
+		want["roomrelay.replays"] = strconv.Itoa(r.replays)
+		want["roomrelay.first-partition"], want["roomrelay.first-offset"] = strconv.Itoa(int(r.first.partition)), strconv.FormatInt(r.first.offset, 10)
+	} else if x.record.event.Replay && x.headers["roomrelay.truncated"] == "" {
 		want["roomrelay.replays"], want["roomrelay.first-partition"], want["roomrelay.first-offset"] = "1", "63", strconv.Itoa(replayOf)
 	}
 	if x.record.event.Replay && x.headers["roomrelay.truncated"] != "" {

@@ -31,6 +31,7 @@ func (j *judge) asked(x *world.Worker, f world.Frame) {
 	q := f.Request()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.catchUp()
 	switch q := q.(type) {
 	case *kmsg.SyncGroupRequest:
 		if j.members[q.MemberID] == "" {

@@ -11,10 +11,11 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"roomrelay/deadletter"
 	"roomrelay/internal/world"
 )
 
-// letter is one record of the dead-letter topic.
+// letter is one record of the dead-letter topic, or one that an operator made of it.
 type letter struct {
 	at        time.Time // when it was read
 	partition int32
@@ -27,6 +28,14 @@ type letter struct {
 func (x *letter) reason() string  { return x.headers["roomrelay.reason"] }
 func (x *letter) outcome() string { return x.headers["roomrelay.outcome"] }
 
+// first is where the event first stood, and replays how often the letter had been replayed, as its headers say.
+func (x *letter) first() (at place, replays int) {
+	partition, _ := strconv.ParseInt(x.headers[deadletter.HeaderFirstPartition], 10, 32)
+	offset, _ := strconv.ParseInt(x.headers[deadletter.HeaderFirstOffset], 10, 64)
+	replays, _ = strconv.Atoi(x.headers[deadletter.HeaderReplays])
+	return place{int32(partition), offset}, replays
+}
+
 // failedAt is when the worker gave it up, as it says itself.
 func (x *letter) failedAt() time.Time {
 	at, _ := time.Parse(time.RFC3339, x.headers["roomrelay.failed-at"])
@@ -37,15 +46,17 @@ func (x *letter) failedAt() time.Time {
 type letterbook struct {
 	next []int64 // by partition
 	all  []*letter
+	mark []*letter // what operators wrote beside them
 }
 
 func newLetterbook(partitions int) letterbook { return letterbook{next: make([]int64, partitions)} }
 
 // read reads what is new. j.mu is held.
 func (b *letterbook) read(j *judge) {
+	j.catchUp()
 	for p := range b.next {
 		for b.next[p] < j.run.Cluster.PartitionInfo(world.Letters, int32(p)).HighWatermark {
-			records, err := j.run.fetch(int32(p), b.next[p])
+			records, err := j.run.fetch(world.Letters, int32(p), b.next[p])
 			if err != nil || len(records) == 0 {
 				j.run.T.Errorf("reading letters of partition %d at %d: %d, %v", p, b.next[p], len(records), err)
 				return
@@ -60,6 +71,13 @@ func (b *letterbook) read(j *judge) {
 }
 
 func (b *letterbook) enter(j *judge, x *letter) {
+	switch {
+	case x.headers[deadletter.HeaderCheckpoint] != "":
+		return
+	case x.headers[deadletter.HeaderMark] != "":
+		b.mark = append(b.mark, x)
+		return
+	}
 	b.all = append(b.all, x)
 	partition, err1 := strconv.ParseInt(x.headers["__dlq.errors.partition"], 10, 32)
 	offset, err2 := strconv.ParseInt(x.headers["__dlq.errors.offset"], 10, 64)
@@ -74,17 +92,20 @@ func (b *letterbook) enter(j *judge, x *letter) {
 	j.weigh(x)
 }
 
-// fetch reads letters from an offset on, all that one answer brings.
-func (r *Run) fetch(partition int32, offset int64) ([]*letter, error) {
+// judges is the most bytes that the judge asks for, by which its requests are known: no fault is meant for them.
+const judges = 4<<20 + 1
+
+// fetch reads records of a topic from an offset on, all that one answer brings.
+func (r *Run) fetch(topic string, partition int32, offset int64) ([]*letter, error) {
 	q := kmsg.NewPtrFetchRequest()
-	q.Version, q.ReplicaID, q.MaxBytes, q.SessionEpoch = 11, -1, 4<<20, -1
+	q.Version, q.ReplicaID, q.MaxBytes, q.SessionEpoch = 11, -1, judges, -1
 	t := kmsg.NewFetchRequestTopic()
-	t.Topic = world.Letters
+	t.Topic = topic
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition, p.FetchOffset, p.PartitionMaxBytes, p.CurrentLeaderEpoch = partition, offset, 4<<20, -1
 	t.Partitions = append(t.Partitions, p)
 	q.Topics = append(q.Topics, t)
-	answer, err := r.Ask(r.Cluster.LeaderFor(world.Letters, partition), q)
+	answer, err := r.Ask(r.Cluster.LeaderFor(topic, partition), q)
 	if err != nil {
 		return nil, err
 	}

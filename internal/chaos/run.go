@@ -86,6 +86,7 @@ func Play(t testing.TB, p *Plan) *Report {
 	r.settle()
 	r.calm()
 	r.stops.Wait()
+	r.inspect()
 	r.judge.close()
 	return r.report()
 }

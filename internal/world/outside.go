@@ -14,6 +14,14 @@ import (
 	"roomrelay/internal/imsim"
 )
 
+// Outsider is the way of somebody to the brokers who is none of the workers. tap, if not nil, sees every request
+// before it goes out.
+func (w *World) Outsider(tap func(Frame)) *Link {
+	l := newLink(w.dial)
+	l.world, l.tap = w.api.closed, tap
+	return l
+}
+
 // Message is an event as a producer writes it.
 type Message struct {
 	Room      int64  `json:"roomid"`
