@@ -10,6 +10,7 @@ import (
 // Discard marks letters as done without sending them. They are read once, for what a mark says of its letter.
 // The end of ctx ends it between two rounds.
 func (r *Replay) Discard(ctx context.Context) (*Outcome, error) {
+	r.queue.rate = 0 // nothing is sent, so no room needs a pace
 	for !r.queue.empty() {
 		if ctx.Err() != nil {
 			return &r.out, ErrStopped
