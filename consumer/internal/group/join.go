@@ -194,8 +194,12 @@ func (m *Member) lead(res *joinResponse) (leads bool, assignments []syncgroup.Re
 		members = append(members, c)
 	}
 	plan(members, planned)
+	told := planned
+	if m.cfg.InstanceID == "" {
+		told = -1 // a dynamic leader that comes back is a new member, and plans
+	}
 	for _, c := range members {
-		assignments = append(assignments, syncgroup.RequestAssignment{MemberID: c.id, Assignment: encodeAssignment(m.cfg.Topic, c.gets, planned)})
+		assignments = append(assignments, syncgroup.RequestAssignment{MemberID: c.id, Assignment: encodeAssignment(m.cfg.Topic, c.gets, told)})
 	}
 	return true, assignments, planned
 }

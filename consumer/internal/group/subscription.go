@@ -55,11 +55,15 @@ func decodeSubscription(b []byte) (subscription, error) {
 	return s, r.err
 }
 
-// encodeAssignment writes version 0. planned is the partition count that the leader knew: a leader that
-// comes back without having to plan reads there whether the plan is still good.
+// encodeAssignment writes version 0. planned is the partition count that the leader knew: a static leader that comes
+// back without having to plan reads there whether the plan is still good. Below zero it isn't told: a group whose
+// assignments hold more than partitions can't change to the protocol of KIP-848, since what else they hold would be lost.
 func encodeAssignment(topic string, partitions []int32, planned int) []byte {
 	b := binary.BigEndian.AppendUint16(nil, 0)
 	b = appendTopicPartitions(b, topic, partitions)
+	if planned < 0 {
+		return binary.BigEndian.AppendUint32(b, 0)
+	}
 	b = binary.BigEndian.AppendUint32(b, 4)
 	return binary.BigEndian.AppendUint32(b, uint32(planned))
 }

@@ -52,6 +52,14 @@ func TestOtherClientsCanReadAnAssignment(t *testing.T) {
 	if got, planned, err := decodeAssignment(b, "chat"); err != nil || planned != 6 || !slices.Equal(got, []int32{0, 4}) {
 		t.Fatalf("read %v, planned %d, %v", got, planned, err)
 	}
+	// Where nothing more than partitions is told, a coordinator finds no user data that would be lost (KIP-848).
+	b = encodeAssignment("chat", []int32{0, 4}, -1)
+	if err := k.ReadFrom(b); err != nil || len(k.UserData) != 0 || !slices.Equal(k.Topics[0].Partitions, []int32{0, 4}) {
+		t.Fatalf("read %+v, %v", k, err)
+	}
+	if got, planned, err := decodeAssignment(b, "chat"); err != nil || planned != -1 || !slices.Equal(got, []int32{0, 4}) {
+		t.Fatalf("read %v, planned %d, %v", got, planned, err)
+	}
 	if got, planned, err := decodeAssignment(nil, "chat"); err != nil || planned != -1 || len(got) != 0 {
 		t.Fatalf("empty: %v, planned %d, %v", got, planned, err)
 	}
