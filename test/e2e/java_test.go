@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -22,16 +23,24 @@ func (c *cluster) tool(t *testing.T, input, command string) string {
 	if external() != nil {
 		t.Skip("Kafka's own tools are run in the brokers' containers, and there are none")
 	}
-	script := fmt.Sprintf("echo %s | base64 -d | /opt/kafka/bin/%s --bootstrap-server %s:%s", base64.StdEncoding.EncodeToString([]byte(input)), command, hostname(1), portInside)
-	code, out, err := c.brokers[0].box.Exec(t.Context(), []string{"/bin/bash", "-c", script}, exec.Multiplexed())
+	said, err := c.runTool(t.Context(), input, command)
 	if err != nil {
-		t.Fatalf("running %s: %v", command, err)
+		t.Fatal(err)
+	}
+	return said
+}
+
+func (c *cluster) runTool(ctx context.Context, input, command string) (string, error) {
+	script := fmt.Sprintf("echo %s | base64 -d | /opt/kafka/bin/%s --bootstrap-server %s:%s", base64.StdEncoding.EncodeToString([]byte(input)), command, hostname(1), portInside)
+	code, out, err := c.brokers[0].box.Exec(ctx, []string{"/bin/bash", "-c", script}, exec.Multiplexed())
+	if err != nil {
+		return "", fmt.Errorf("running %s: %w", command, err)
 	}
 	said, err := io.ReadAll(out)
 	if err != nil || code != 0 {
-		t.Fatalf("%s ended with code %d: %s (%v)", command, code, said, err)
+		return "", fmt.Errorf("%s ended with code %d: %s (%w)", command, code, said, err)
 	}
-	return string(said)
+	return string(said), nil
 }
 
 // What Java's producer writes arrives, whatever it is compressed with, with headers and without keys; and Java's consumer
