@@ -60,6 +60,7 @@ type log struct {
 	records []*record
 	clear   int64 // everything below was found settled
 	passed  int64 // an operator has set the offset there: what is below may be passed over
+	writing bool  // the last of records is entered, and may not stand there yet
 }
 
 // books are all that was published.
@@ -77,7 +78,7 @@ func newBooks(partitions int) books {
 	return b
 }
 
-func (b *books) publish(w Write, now time.Time, owed bool) int64 {
+func (b *books) publish(w Write, now time.Time, owed bool) *record {
 	l := b.logs[w.Partition]
 	x := &record{place: place{int32(w.Partition), int64(len(l.records))}, at: now, event: w.Event, write: w, unowed: !owed || int64(len(l.records)) < l.passed}
 	l.records = append(l.records, x)
@@ -92,7 +93,7 @@ func (b *books) publish(w Write, now time.Time, owed bool) int64 {
 		e.records = append(e.records, x)
 		x.entry = e
 	}
-	return x.offset
+	return x
 }
 
 // at is the record of a place; nil if there is none.

@@ -26,6 +26,7 @@ type judge struct {
 	letters letterbook
 	moved   bool      // an operator has reset offsets
 	tended  time.Time // until when the topic may hold what the books don't: an operator replays letters; zero: none ever did
+	caught  bool      // nothing stood there that the books don't hold after tended
 	found   []Violation
 	about   []string // the message that each of found is about
 }
@@ -151,12 +152,34 @@ func (j *judge) conduct(name string) *conduct {
 	return c
 }
 
-// publish enters a record that is about to be written, and says where it will stand.
-func (j *judge) publish(w Write, owed bool) int64 {
+// publish enters a record that is about to be written, where it should come to stand.
+func (j *judge) publish(w Write, owed bool) *record {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.catchUp()
+	j.books.logs[w.Partition].writing = true
 	return j.books.publish(w, time.Now(), owed)
+}
+
+// standsAt is told where a record came to stand: an operator may have written before it, after the judge looked.
+func (j *judge) standsAt(x *record, at int64) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	l := j.books.logs[x.partition]
+	l.writing = false
+	if at == x.offset {
+		return nil
+	}
+	if at < x.offset || int64(len(l.records)) != x.offset+1 || j.tended.IsZero() {
+		return fmt.Errorf("it should stand at %d", x.offset)
+	}
+	l.records = l.records[:x.offset]
+	if err := j.enterReplays(x.partition, at); err != nil {
+		return err
+	}
+	x.offset = at
+	l.records = append(l.records, x)
+	return nil
 }
 
 // ownerOf is the worker that a partition is assigned to; "": none that is known.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -116,26 +117,46 @@ func (r *Run) choose(l *deadletter.Ledger, n int) (toReplay, toDiscard []*deadle
 func (j *judge) tends(d time.Duration) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.tended = time.Now().Add(d)
+	j.tended, j.caught = time.Now().Add(d), false
 }
 
 // catchUp enters what operators have published. A worker may send it before they hear that it stands. j.mu is held.
 func (j *judge) catchUp() {
-	if !time.Now().Before(j.tended) {
+	if j.tended.IsZero() || j.caught {
 		return
 	}
+	all := true
 	for p, l := range j.books.logs {
-		for end := j.run.Cluster.PartitionInfo(world.Topic, int32(p)).HighWatermark; int64(len(l.records)) < end; {
-			all, err := j.run.fetch(world.Topic, int32(p), int64(len(l.records)))
-			if err != nil || len(all) == 0 {
-				j.run.T.Errorf("reading partition %d at %d: %d, %v", p, len(l.records), len(all), err)
-				return
-			}
-			for _, x := range all {
-				j.enterReplay(p, x)
+		if l.writing {
+			all = false
+			continue // what is entered last may not stand yet
+		}
+		if err := j.enterReplays(int32(p), j.run.Cluster.PartitionInfo(world.Topic, int32(p)).HighWatermark); err != nil {
+			j.run.T.Error(err)
+			return
+		}
+	}
+	j.caught = all && time.Now().After(j.tended)
+}
+
+// enterReplays enters what operators have published below end. j.mu is held.
+func (j *judge) enterReplays(partition int32, end int64) error {
+	l := j.books.logs[partition]
+	for int64(len(l.records)) < end {
+		all, err := j.run.fetch(world.Topic, partition, int64(len(l.records)))
+		if err == nil && len(all) == 0 {
+			err = errors.New("nothing stands there")
+		}
+		if err != nil {
+			return fmt.Errorf("reading partition %d at %d: %w", partition, len(l.records), err)
+		}
+		for _, x := range all {
+			if int64(len(l.records)) < end {
+				j.enterReplay(int(partition), x)
 			}
 		}
 	}
+	return nil
 }
 
 func (j *judge) enterReplay(partition int, x *letter) {
@@ -152,8 +173,7 @@ func (j *judge) enterReplay(partition int, x *letter) {
 		w.Event = origin.event
 		w.Event.Resend, w.Event.Replay = 1, true
 	}
-	at := j.books.publish(w, time.Now(), true)
-	j.books.logs[partition].records[at].replay = &replayed{first, n}
+	j.books.publish(w, time.Now(), true).replay = &replayed{first, n}
 }
 
 // inspect compares what is said of the letters in the end with what can be seen: whether old parts of the topic are

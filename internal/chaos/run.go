@@ -226,7 +226,7 @@ func (r *Run) stop(x *world.Worker) {
 
 // write publishes one record. The judge knows of it before anybody can read it.
 func (r *Run) write(w Write) {
-	offset := r.judge.publish(w, r.owed(w.Partition))
+	x := r.judge.publish(w, r.owed(w.Partition))
 	var got int64
 	var err error
 	for range 50 {
@@ -242,8 +242,8 @@ func (r *Run) write(w Write) {
 	if err != nil {
 		r.T.Fatalf("publishing to partition %d: %v", w.Partition, err)
 	}
-	if got != offset {
-		r.T.Fatalf("published at %d of partition %d, want %d", got, w.Partition, offset)
+	if err := r.judge.standsAt(x, got); err != nil {
+		r.T.Fatalf("published at %d of partition %d: %v", got, w.Partition, err)
 	}
 }
 
