@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"roomrelay/batcher"
 	"roomrelay/internal/imsim"
 	"roomrelay/internal/world"
+	"roomrelay/sender"
 )
 
 // settleWithin bounds the time from the last fault until everything is settled. What may have to pass: a
@@ -29,6 +31,9 @@ func (r *Run) settle() {
 	}
 	end := r.now() + limit
 	for round := 0; ; round++ {
+		if round == relieveAfter {
+			r.relieve()
+		}
 		for _, room := range r.plan.Rooms {
 			r.write(r.extra(room, r.plan.home(room), "last"))
 		}
@@ -45,6 +50,23 @@ func (r *Run) settle() {
 				r.judge.violate("liveness", "after %v of health not everything is settled: %s", "", limit, r.state())
 				return
 			}
+		}
+	}
+}
+
+// relieveAfter is for how many rounds of ten seconds nobody helps a worker that asks for it.
+const relieveAfter = 6
+
+// relieve restarts workers that call their set-up wrong, as does the person whom they ask to look at it, and who finds
+// it right: each of their lanes has a message at its head that the API refuses for good, and they can't know that it
+// would take what comes after.
+func (r *Run) relieve() {
+	for _, s := range r.seats {
+		if hold := s.worker.Relay.Stats().Hold; hold.Cause == string(sender.WrongSetUp) && strings.Contains(hold.Why, "were all refused") {
+			r.note("%s is relieved: %s", s.worker.Name, hold.Why)
+			r.cover.seen("end", "restarted, since it called its set-up wrong")
+			r.stop(s.worker)
+			r.sit(s, false)
 		}
 	}
 }
