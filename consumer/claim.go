@@ -10,6 +10,7 @@ import (
 
 	"roomrelay/consumer/internal/group"
 	"roomrelay/consumer/internal/offsets"
+	"roomrelay/internal/fetch"
 )
 
 // phase of a claim. It only ever grows.
@@ -35,7 +36,10 @@ type claim struct {
 	c         *Consumer
 	partition int32
 	epoch     uint64
-	began     time.Time // no attempt of an earlier owner began later
+	topic     fetch.TopicID // of the topic as it was when the claim began; zero: not known
+	byID      bool          // the topic can be read by its id
+	anew      bool          // it took the place of another one since Run began
+	began     time.Time     // no attempt of an earlier owner began later
 	log       zerolog.Logger
 	rarely    zerolog.Logger // of what may repeat
 	share     share          // guarded by the budget
@@ -50,6 +54,7 @@ type claim struct {
 	moved       chan struct{} // holds a token when Limit may have moved
 	gaveUp      bool          // over in order; written by run, read after it
 	open        transaction   // of a producer; belongs to run
+	leader      int32         // epoch of the one that wrote what was read last; belongs to run
 
 	mu         sync.Mutex // of all below
 	phase      phase
@@ -64,15 +69,21 @@ type claim struct {
 	logEnd     int64 // the high watermark of the last fetch
 }
 
+// cutPause is before a claim whose log was cut is taken anew: a broker that says so again and again isn't to be asked
+// without end.
+const cutPause = 100 * time.Millisecond
+
+// newClaim is called with c.mu held.
 func newClaim(c *Consumer, partition int32, epoch uint64) *claim {
 	cl := &claim{
-		c: c, partition: partition, epoch: epoch, began: time.Now(),
+		c: c, partition: partition, epoch: epoch, began: time.Now(), anew: c.remade,
 		log:      c.cfg.Log.With().Int32("partition", partition).Uint64("epoch", epoch).Logger(),
 		drained:  make(chan struct{}),
 		finished: make(chan struct{}),
 		gone:     make(chan struct{}),
 		moved:    make(chan struct{}, 1),
 	}
+	cl.topic, cl.byID = c.member.TopicID()
 	cl.rarely = cl.log.Sample(sparse())
 	cl.reading, cl.stop = context.WithCancelCause(c.run)
 	return cl
@@ -92,6 +103,9 @@ func (cl *claim) run() {
 		}
 		cl.lose()
 		cl.notify(Notice{Kind: Lost})
+		if errors.Is(err, errCut) {
+			pause(cl.c.run, cutPause)
+		}
 	}
 	cl.gaveUp = errors.Is(err, errRevoked)
 	cl.lose()

@@ -129,7 +129,7 @@ func (cl *claim) outcome(p *pledge, o group.Outcome, began time.Time) bool {
 	}
 	low, ended := cl.tracker.Low(), cl.underWay
 	cl.mu.Unlock()
-	cl.c.remember(cl.partition, low)
+	cl.c.remember(memo{cl.topic, cl.partition}, low)
 	cl.mu.Lock()
 	cl.underWay = nil
 	cl.mu.Unlock()
@@ -148,20 +148,20 @@ func (cl *claim) outcome(p *pledge, o group.Outcome, began time.Time) bool {
 }
 
 // remember keeps what unanswered commits of a partition allow, for its next claim.
-func (c *Consumer) remember(partition int32, low offsets.Low) {
+func (c *Consumer) remember(m memo, low offsets.Low) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if low.Any() {
-		c.memory[partition] = low
+		c.memory[m] = low
 	} else {
-		delete(c.memory, partition)
+		delete(c.memory, m)
 	}
 }
 
-func (c *Consumer) remembered(partition int32) offsets.Low {
+func (c *Consumer) remembered(m memo) offsets.Low {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.memory[partition]
+	return c.memory[m]
 }
 
 // pace measures how far ahead of a partition's position its commits have to announce. More than needed

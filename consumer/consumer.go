@@ -14,9 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +25,11 @@ import (
 	"roomrelay/consumer/internal/group"
 	"roomrelay/consumer/internal/offsets"
 	"roomrelay/event"
+	"roomrelay/internal/fetch"
 )
 
-// Reset says where a partition begins for which no usable position is committed.
+// Reset says where a partition begins for which no usable position is committed. One of a topic that was deleted and
+// made anew begins at its oldest record in any case: nothing of it was ever read.
 type Reset uint8
 
 const (
@@ -119,8 +119,15 @@ type Consumer struct {
 	assigned []int32
 	epoch    uint64
 	draining bool
-	empty    chan struct{}         // closed when draining and no claim is left
-	memory   map[int32]offsets.Low // what unanswered commits leave behind, over the end of a claim
+	empty    chan struct{}        // closed when draining and no claim is left
+	memory   map[memo]offsets.Low // what unanswered commits leave behind, over the end of a claim
+	remade   bool                 // the topic was made anew since Run began
+}
+
+// memo is a partition of one topic, of those that bore the name in turn.
+type memo struct {
+	topic     fetch.TopicID
+	partition int32
 }
 
 // errDrained ends Run in order.
@@ -152,7 +159,7 @@ func New(cfg Config) (*Consumer, error) {
 		kick:   make(chan struct{}, 1),
 		ended:  make(chan struct{}),
 		empty:  make(chan struct{}),
-		memory: map[int32]offsets.Low{},
+		memory: map[memo]offsets.Low{},
 	}
 	c.live.Store(&map[int32]*claim{})
 	c.member = group.New(group.Config{
@@ -277,104 +284,6 @@ func (c *Consumer) fatal(err error) {
 	end := c.end
 	c.mu.Unlock()
 	end(err)
-}
-
-// claims is the Consumer as the group's member sees it.
-type claims struct{ c *Consumer }
-
-// Owned is what a JoinGroup names. The leader may give what it doesn't name to others at once, so nothing else is
-// taken before the next assignment: a claim that has ended, and whose last commit is still under way, had come
-// back with the assignment of before, and would begin anew in the middle of the rebalance.
-func (x claims) Owned() []int32 {
-	c := x.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var owned []int32
-	for p, cl := range *c.live.Load() {
-		if cl.alive() {
-			owned = append(owned, p)
-		}
-	}
-	slices.Sort(owned)
-	c.assigned = slices.DeleteFunc(slices.Clone(c.assigned), func(p int32) bool { return !slices.Contains(owned, p) })
-	return owned
-}
-
-// Assign begins what is new and gives up what is no longer assigned. A partition that comes back while it
-// is given up is taken anew after that: its drain can't be called back.
-func (x claims) Assign(partitions []int32) {
-	c := x.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.draining || c.run.Err() != nil {
-		return
-	}
-	c.counts.rebalances.Add(1)
-	c.assigned = partitions
-	live := *c.live.Load()
-	for p, cl := range live {
-		if !slices.Contains(partitions, p) {
-			cl.revoke()
-		}
-	}
-	for _, p := range partitions {
-		if live[p] == nil {
-			c.start(p)
-		}
-	}
-}
-
-func (x claims) Lost(err error) {
-	c := x.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.assigned = nil
-	live := *c.live.Load()
-	if len(live) > 0 && c.run.Err() == nil {
-		c.counts.lost.Add(int64(len(live)))
-		c.cfg.Log.Error().Err(err).Int("partitions", len(live)).Msg("partitions lost")
-	}
-	for _, cl := range live {
-		cl.lose()
-	}
-}
-
-// start begins a claim. c.mu is held.
-func (c *Consumer) start(partition int32) {
-	c.epoch++
-	cl := newClaim(c, partition, c.epoch)
-	live := maps.Clone(*c.live.Load())
-	live[partition] = cl
-	c.live.Store(&live)
-	c.claims.Go(cl.run)
-}
-
-// over takes away a claim that has ended, after the last request that names it.
-func (c *Consumer) over(cl *claim) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	live := maps.Clone(*c.live.Load())
-	delete(live, cl.partition)
-	c.live.Store(&live)
-	switch {
-	case c.draining || c.run.Err() != nil:
-		c.settleEmpty()
-	case slices.Contains(c.assigned, cl.partition):
-		c.start(cl.partition) // it came back meanwhile, or is to be taken anew
-	case cl.gaveUp && !c.givingUp():
-		// One rebalance for all that were revoked together.
-		c.member.Rejoin("gave up partitions")
-	}
-}
-
-// givingUp says that a partition which isn't assigned any more is still claimed. c.mu is held.
-func (c *Consumer) givingUp() bool {
-	for p := range *c.live.Load() {
-		if !slices.Contains(c.assigned, p) {
-			return true
-		}
-	}
-	return false
 }
 
 // settleEmpty lets Drain go on when no claim is left. c.mu is held.

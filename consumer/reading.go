@@ -35,6 +35,8 @@ func (cl *claim) read(position int64) error {
 			cl.working()
 			retry.Reset()
 			continue
+		case errors.Is(err, fetch.ErrOtherTopic), errors.Is(err, kafka.UnknownTopicOrPartition):
+			cl.c.member.Suspect()
 		case errors.Is(err, kafka.OffsetOutOfRange):
 			if position, err = cl.outOfRange(position); err == nil {
 				continue
@@ -53,11 +55,15 @@ func (cl *claim) fetch(position int64) (next int64, err error) {
 	ctx, cancel := context.WithTimeout(cl.reading, fetchWait+fetchSlack)
 	defer cancel()
 	held, _ := cl.c.Partitions()
-	answer, err := fetch.Do(ctx, cl.c.cfg.Transport, cl.c.cfg.Addr, fetch.Request{
-		Topic: cl.c.cfg.Topic, Partition: cl.partition, Offset: position,
+	request := fetch.Request{
+		Topic: cl.c.cfg.Topic, Partition: cl.partition, Offset: position, ClientID: cl.c.cfg.ClientID,
 		MaxBytes: min(max(cl.c.cfg.MaxBytes/max(held, 1), fetchLeast), fetchMost),
 		MaxWait:  fetchWait, LeaderEpoch: -1,
-	})
+	}
+	if cl.byID {
+		request.ID = cl.topic
+	}
+	answer, err := fetch.Do(ctx, cl.c.cfg.Transport, cl.c.cfg.Addr, request)
 	if err != nil {
 		return position, fmt.Errorf("fetching partition %d at %d: %w", cl.partition, position, err)
 	}
@@ -65,8 +71,16 @@ func (cl *claim) fetch(position int64) (next int64, err error) {
 	cl.noteEnd(answer.HighWatermark)
 	out := &handout{claim: cl}
 	records := answer.Records(fetch.Limits{MaxValue: cl.c.cfg.MaxBytes})
+	read := position
 	for {
 		r, ok, err := records.Next()
+		if ok {
+			if err := cl.follows(records.Epoch(), read); err != nil {
+				out.flush()
+				return read, err
+			}
+			read = records.Position()
+		}
 		if err != nil || !ok {
 			out.flush()
 			next = max(position, records.Position())
@@ -120,8 +134,14 @@ func (cl *claim) outOfRange(position int64) (next int64, err error) {
 	case position > log.end:
 		// A log that lost its end (an unclean leader election) writes other records at the same offsets.
 		// What is known of them is worthless: the claim begins again.
-		cl.log.Error().Int64("position", position).Int64("log-start", log.start).Int64("log-end", log.end).
-			Msg("partition's log was cut below what was read, taking it over anew")
+		cut, err := cl.cutAt(cl.leader, position)
+		if err != nil {
+			return position, err
+		}
+		if cut == whole {
+			cl.log.Error().Int64("position", position).Int64("log-start", log.start).Int64("log-end", log.end).
+				Msg("partition's log ends below what was read, taking it over anew")
+		}
 		return position, errCut
 	case position >= log.start:
 		// In range for the leader of now: the answer came from a replica that lags behind.

@@ -368,6 +368,6 @@ func TestLowSentToIsRememberedOverARejoin(t *testing.T) {
 		if !low.Any() || low.SentTo < meta.SentTo {
 			t.Fatalf("remembered %+v", low)
 		}
-		await(t, "forgotten after an acknowledged commit", time.Minute, func() bool { return !w.remembered(0).Any() })
+		await(t, "forgotten after an acknowledged commit", time.Minute, func() bool { return !w.remembered(memo{w.topicID(), 0}).Any() })
 	})
 }

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ import (
 
 	"roomrelay/consumer/internal/offsets"
 	"roomrelay/event"
+	"roomrelay/internal/fetch"
 )
 
 const topic, groupID = "chat", "g"
@@ -61,15 +63,18 @@ func (g *rig) publish(partition, n int) {
 
 func (g *rig) append(partition int, records ...kafka.Record) {
 	g.t.Helper()
-	answer, err := g.client.Produce(g.t.Context(), &kafka.ProduceRequest{
-		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
+	await(g.t, "publishing", 5*time.Second, func() bool {
+		answer, err := g.client.Produce(g.t.Context(), &kafka.ProduceRequest{
+			Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
+		})
+		if err == nil {
+			err = answer.Error
+		}
+		if err != nil && !errors.Is(err, kafka.NotLeaderForPartition) { // the test's own view of leaders is a second old at most
+			g.t.Fatalf("publishing: %v", err)
+		}
+		return err == nil
 	})
-	if err == nil {
-		err = answer.Error
-	}
-	if err != nil {
-		g.t.Fatalf("publishing: %v", err)
-	}
 }
 
 // stored is the partition's commit.
@@ -380,4 +385,9 @@ func faultOnce(key kmsg.Key, name string) kfake.Fault {
 		}
 	}
 	panic(name)
+}
+
+func (w *worker) topicID() fetch.TopicID {
+	id, _ := w.member.TopicID()
+	return id
 }

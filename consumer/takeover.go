@@ -11,6 +11,7 @@ import (
 
 	"roomrelay/consumer/internal/group"
 	"roomrelay/consumer/internal/offsets"
+	"roomrelay/internal/fetch"
 )
 
 // fatalError is what waiting can't cure.
@@ -51,8 +52,12 @@ func (cl *claim) take() (position int64, err error) {
 			// Read after the commit: the later end is the larger one, and what is below it may be in doubt.
 			log, err = cl.c.logRange(cl.reading, cl.partition)
 		}
+		var found finding
 		if err == nil {
-			return cl.begins(commit, log)
+			found, err = cl.examine(commit)
+		}
+		if err == nil {
+			return cl.begins(found, log)
 		}
 		if cl.reading.Err() != nil {
 			return 0, context.Cause(cl.reading)
@@ -62,39 +67,78 @@ func (cl *claim) take() (position int64, err error) {
 	}
 }
 
-// begins makes the tracker from what was found. It returns where reading begins.
-func (cl *claim) begins(commit group.Committed, log logRange) (position int64, err error) {
-	in := offsets.Takeover{
-		Start: commit.Offset, LogEnd: log.end,
-		Fresh:      cl.c.cfg.Fresh && !commit.Found,
-		InstanceID: cl.c.cfg.InstanceID,
-		Low:        cl.c.remembered(cl.partition),
+// finding is what a commit is worth.
+type finding struct {
+	commit group.Committed // Found is false if it is of another topic
+	meta   *offsets.Meta   // nil: none that counts
+	said   string          // of it all, for the log
+	anew   bool            // the topic was made anew
+	cut    int64           // the log was cut there, below what an earlier owner settled; or whole
+}
+
+// examine judges a commit: is it of this topic, and is what an earlier owner read still there?
+func (cl *claim) examine(commit group.Committed) (f finding, err error) {
+	f = finding{commit: commit, said: "no commit", anew: cl.anew, cut: whole}
+	if !commit.Found {
+		return f, nil
 	}
-	said := "no commit"
-	if commit.Found {
-		in.Meta, err = offsets.Decode(commit.Metadata, commit.Offset)
-		said = "commit with valid metadata"
-		if err != nil {
-			said = err.Error()
-		}
-	}
+	meta, said := decode(commit)
 	switch {
-	case !commit.Found:
+	case meta == nil:
+		f.said = said
+		return f, nil
+	case meta.Topic != "" && cl.topic != (fetch.TopicID{}) && meta.Topic != cl.topic.String():
+		f.commit, f.said, f.anew = group.Committed{}, "commit of a former topic", true
+		return f, nil
+	}
+	if f.cut, err = cl.cutAt(meta.Epoch, meta.Known()); err != nil {
+		return f, err
+	}
+	if f.cut != whole {
+		f.said = "commit that knows of records that were cut off"
+		return f, nil
+	}
+	f.meta, f.said = meta, said
+	return f, nil
+}
+
+// decode reads a commit's metadata, and says what it found; meta is nil if it doesn't count.
+func decode(commit group.Committed) (meta *offsets.Meta, said string) {
+	meta, err := offsets.Decode(commit.Metadata, commit.Offset)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return meta, "commit with valid metadata"
+}
+
+// begins makes the tracker from what was found. It returns where reading begins.
+func (cl *claim) begins(f finding, log logRange) (position int64, err error) {
+	in := offsets.Takeover{
+		Start: f.commit.Offset, LogEnd: log.end, Meta: f.meta,
+		Fresh:      cl.c.cfg.Fresh && !f.commit.Found && !f.anew,
+		InstanceID: cl.c.cfg.InstanceID, Topic: cl.topic.String(),
+		Low: cl.c.remembered(memo{cl.topic, cl.partition}),
+	}
+	switch offset := f.commit.Offset; {
+	case f.anew && !f.commit.Found:
+		in.Start = log.start
+	case !f.commit.Found:
 		in.Start, err = cl.reset("no committed offset", log)
-	case commit.Offset < log.start:
-		in.Gone = in.Meta == nil || in.Meta.SentTo > commit.Offset
-		in.Start, err = cl.reset(fmt.Sprintf("committed offset %d is gone", commit.Offset), log)
-	case commit.Offset > log.end:
+	case f.cut != whole:
+		in.Start = max(log.start, min(offset, f.cut))
+	case offset < log.start:
+		in.Gone = in.Meta == nil || in.Meta.SentTo > offset
+		in.Start, err = cl.reset(fmt.Sprintf("committed offset %d is gone", offset), log)
+	case offset > log.end:
 		in.Meta = nil // it speaks of other records than those that are written at its offsets now
-		in.Start, err = cl.reset(fmt.Sprintf("committed offset %d isn't written yet", commit.Offset), log)
-	default:
-		err = nil
+		in.Start, err = cl.reset(fmt.Sprintf("committed offset %d isn't written yet", offset), log)
 	}
 	if err != nil {
 		return 0, err
 	}
 	t := offsets.New(in)
-	cl.log.Info().Str("found", said).Int64("position", in.Start).Int64("log-start", log.start).Int64("log-end", log.end).
+	cl.leader = t.Epoch()
+	cl.log.Info().Str("found", f.said).Int64("position", in.Start).Int64("log-start", log.start).Int64("log-end", log.end).
 		Bool("fresh", in.Fresh).Bool("in-doubt", t.Doubt() != offsets.NoDoubt).Msg("partition taken over")
 	return in.Start, cl.taken(t, in, log)
 }

@@ -175,8 +175,8 @@ func TestWithoutValidMetadataAllBelowTheLogEndIsInDoubt(t *testing.T) {
 		"fresh":            {func(*Config) {}, func(*rig) {}, 0, false},
 		"operator's reset": {func(*Config) {}, func(g *rig) { commit(g, "") }, 3, true},
 		"foreign":          {func(*Config) {}, func(g *rig) { commit(g, "somebody else's") }, 3, true},
-		"another offset":   {func(*Config) {}, func(g *rig) { commit(g, "roomrelay/1:2:2::") }, 3, true},
-		"valid":            {func(*Config) {}, func(g *rig) { commit(g, "roomrelay/1:3:3::") }, 3, false},
+		"another offset":   {func(*Config) {}, func(g *rig) { commit(g, "roomrelay/1:2:2::::") }, 3, true},
+		"valid":            {func(*Config) {}, func(g *rig) { commit(g, "roomrelay/1:3:3::::") }, 3, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestAPositionOutOfRangeIsReset(t *testing.T) {
 					t.Fatal(err)
 				}
 				if x.commit >= 0 {
-					meta := map[int64]string{3: "roomrelay/1:3:3::", 30: "roomrelay/1:30:30::"}[x.commit]
+					meta := map[int64]string{3: "roomrelay/1:3:3::::", 30: "roomrelay/1:30:30::::"}[x.commit]
 					g.commit(x.commit, meta)
 				}
 				w := g.holding(func(c *Config) { c.Reset, c.Fresh = x.reset, x.commit < 0 })
@@ -255,7 +255,7 @@ func TestMetadataFromBeyondTheLogIsNotBelieved(t *testing.T) {
 		g := newRig(t, seeded(1))
 		g.publish(0, 20)
 		// sentTo 40, and 31 to 33 settled
-		g.commit(30, "roomrelay/1:30:40::AQM")
+		g.commit(30, "roomrelay/1:30:40::::AQM")
 		w := g.holding(func(c *Config) { c.Reset = Latest })
 		w.awaitReady()
 		g.publish(0, 20)

@@ -31,12 +31,12 @@ var errForeign = errors.New("no metadata of roomrelay")
 func (c *commit) read(meta string) error {
 	rest, ok := strings.CutPrefix(meta, "roomrelay/1:")
 	fields := strings.Split(rest, ":")
-	if !ok || len(fields) != 4 || len(meta) > 4096 {
+	if !ok || len(fields) != 6 || len(meta) > 4096 {
 		return errForeign
 	}
 	own, err1 := strconv.ParseInt(fields[0], 10, 64)
 	sentTo, err2 := strconv.ParseInt(fields[1], 10, 64)
-	raw, err3 := base64.RawURLEncoding.DecodeString(fields[3])
+	raw, err3 := base64.RawURLEncoding.DecodeString(fields[5])
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func metaOf(offset, sentTo int64, owner string, counts ...uint64) string {
 	for _, n := range counts {
 		raw = binary.AppendUvarint(raw, n)
 	}
-	return fmt.Sprintf("roomrelay/1:%d:%d:%s:%s", offset, sentTo, owner, base64.RawURLEncoding.EncodeToString(raw))
+	return fmt.Sprintf("roomrelay/1:%d:%d:%s:::%s", offset, sentTo, owner, base64.RawURLEncoding.EncodeToString(raw))
 }
 
 func TestACommitIsReadAsItIsWritten(t *testing.T) {
@@ -25,7 +25,7 @@ func TestACommitIsReadAsItIsWritten(t *testing.T) {
 		sentTo int64
 		runs   [][2]int64
 	}{
-		{120, "roomrelay/1:120:340:worker-0:AQICBA", 340, [][2]int64{{121, 123}, {125, 129}}}, // as the documents show it
+		{120, "roomrelay/1:120:340:worker-0:Zlj2eRLQQ4mGlVv3LUBbQw:7:AQICBA", 340, [][2]int64{{121, 123}, {125, 129}}}, // as the documents show it
 		{120, metaOf(120, 340, "worker-0", 1, 2, 2, 4), 340, [][2]int64{{121, 123}, {125, 129}}},
 		{0, metaOf(0, 0, ""), 0, nil},
 		{3, metaOf(3, 3, "", 0, 1), 3, [][2]int64{{3, 4}}}, // settled and not counted yet
@@ -41,24 +41,26 @@ func TestACommitIsReadAsItIsWritten(t *testing.T) {
 }
 
 func TestMetadataThatIsNotOfThisCommitSaysNothing(t *testing.T) {
-	raw := func(bytes ...byte) string { return "roomrelay/1:10:20::" + base64.RawURLEncoding.EncodeToString(bytes) }
+	raw := func(bytes ...byte) string {
+		return "roomrelay/1:10:20::::" + base64.RawURLEncoding.EncodeToString(bytes)
+	}
 	for name, meta := range map[string]string{
 		"none":                           "",
 		"another client's":               "some text",
-		"another program's":              "chatrelay/1:10:20::",
-		"another version's":              "roomrelay/2:10:20::",
+		"another program's":              "chatrelay/1:10:20::::",
+		"another version's":              "roomrelay/2:10:20::::",
 		"the name alone":                 "roomrelay/1:",
-		"a field missing":                "roomrelay/1:10:20:",
-		"a field too many":               "roomrelay/1:10:20:::",
-		"a lower offset's":               "roomrelay/1:9:20::",
-		"a higher offset's":              "roomrelay/1:11:20::",
-		"sentTo below its offset":        "roomrelay/1:10:9::",
-		"an offset that isn't a number":  "roomrelay/1:ten:20::",
-		"a sentTo that isn't a number":   "roomrelay/1:10:20.5::",
-		"a sentTo beyond all numbers":    "roomrelay/1:10:99999999999999999999::",
-		"runs that aren't base64url":     "roomrelay/1:10:20::?",
-		"runs with padding":              "roomrelay/1:10:20::AQ==",
-		"runs in the other alphabet":     "roomrelay/1:10:20::++//",
+		"a field missing":                "roomrelay/1:10:20:::",
+		"a field too many":               "roomrelay/1:10:20:::::",
+		"a lower offset's":               "roomrelay/1:9:20::::",
+		"a higher offset's":              "roomrelay/1:11:20::::",
+		"sentTo below its offset":        "roomrelay/1:10:9::::",
+		"an offset that isn't a number":  "roomrelay/1:ten:20::::",
+		"a sentTo that isn't a number":   "roomrelay/1:10:20.5::::",
+		"a sentTo beyond all numbers":    "roomrelay/1:10:99999999999999999999::::",
+		"runs that aren't base64url":     "roomrelay/1:10:20::::?",
+		"runs with padding":              "roomrelay/1:10:20::::AQ==",
+		"runs in the other alphabet":     "roomrelay/1:10:20::::++//",
 		"a run without its length":       raw(1),
 		"a run whose gap is cut":         raw(0x81),
 		"a run whose length is cut":      raw(1, 0x81),

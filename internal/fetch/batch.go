@@ -13,6 +13,7 @@ import (
 type batchHead struct {
 	base       int64
 	last       int64 // offset of the last record that the batch ever had
+	epoch      int32 // of the leader that wrote it
 	attributes int16
 	first, max int64 // timestamps in ms
 	producer   int64
@@ -61,7 +62,7 @@ func readHead(batch []byte) (h batchHead, err error) {
 	f := fields{rest: batch}
 	h.base = f.int64()
 	f.int32() // length
-	f.int32() // leader epoch
+	h.epoch = f.int32()
 	if magic := f.int8(); magic != 2 && f.err == nil {
 		return h, fmt.Errorf("record batch of version %d: only version 2 (Kafka 0.11) can be read", magic)
 	}

@@ -55,6 +55,9 @@ func (c *Cursor) Next() (r Record, ok bool, err error) {
 // batch is read to its end, behind the batch, however much of it was compacted away.
 func (c *Cursor) Position() int64 { return c.position }
 
+// Epoch is that of the leader that wrote the last record returned, as its batch bears it (KIP-101).
+func (c *Cursor) Epoch() int32 { return c.head.epoch }
+
 func (c *Cursor) fail(err error) error {
 	c.close()
 	c.failed = err

@@ -13,7 +13,11 @@ import (
 
 // Request names what to read.
 type Request struct {
-	Topic     string
+	Topic string
+	// ID makes the answer be of this topic, or ErrOtherTopic; zero: whatever topic bears the name. Brokers must
+	// know of it: see KnowsIDs.
+	ID        TopicID
+	ClientID  string // sent with ID; kafka-go sends its Transport's otherwise
 	Partition int32
 	Offset    int64 // of the first record wanted
 	// MaxBytes bounds the answer; one batch comes in any case, however large.
@@ -44,12 +48,12 @@ type Response struct {
 const readCommitted = 1
 
 // Do sends one request to the partition's leader. An error that the broker answered with is, or wraps, a
-// kafka.Error; so are kafka.UnknownTopicOrPartition and kafka.LeaderNotAvailable where no leader is known.
+// kafka.Error, or ErrOtherTopic; so are kafka.UnknownTopicOrPartition and kafka.LeaderNotAvailable where no leader is known.
 // The Response must be closed. ctx should have a deadline: kafka-go leaves the connection blocked after a
 // mere cancellation.
 func Do(ctx context.Context, transport kafka.RoundTripper, addr net.Addr, r Request) (*Response, error) {
 	maxBytes := int32(min(r.MaxBytes, math.MaxInt32))
-	m, err := transport.RoundTrip(ctx, addr, &fetchRequest{
+	q := &fetchRequest{
 		ReplicaID:      -1,
 		MaxWaitTime:    int32(min(r.MaxWait.Milliseconds(), math.MaxInt32)),
 		MinBytes:       1,
@@ -66,22 +70,34 @@ func Do(ctx context.Context, transport kafka.RoundTripper, addr net.Addr, r Requ
 				PartitionMaxBytes:  maxBytes,
 			}},
 		}},
-	})
+	}
+	var m kafka.Request = q
+	if r.ID != (TopicID{}) {
+		m = &byID{fetchRequest: q, id: r.ID, clientID: r.ClientID}
+	}
+	got, err := transport.RoundTrip(ctx, addr, m)
 	if err != nil {
 		return nil, err
 	}
-	answer, ok := m.(*fetchResponse)
-	if !ok {
-		return nil, fmt.Errorf("unexpected answer %T", m)
+	var a partitionAnswer
+	var buffer []byte
+	switch answer := got.(type) {
+	case *fetchResponse:
+		buffer = answer.Body
+		a, err = answer.parse(r.Topic, r.Partition)
+	case *byIDResponse:
+		buffer = answer.buffer
+		a, err = answer.parse(r.ID, r.Partition)
+	default:
+		return nil, fmt.Errorf("unexpected answer %T", got)
 	}
-	a, err := answer.parse(r.Topic, r.Partition)
 	if err != nil {
-		returnBuffer(answer.Body)
+		returnBuffer(buffer)
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	return &Response{
 		HighWatermark: a.high, LastStable: a.stable, LogStart: a.start, Throttled: a.throttled,
-		buffer: answer.Body,
+		buffer: buffer,
 		cursor: Cursor{rest: a.records, position: r.Offset, wanted: r.Offset, aborted: a.aborted},
 	}, nil
 }

@@ -14,7 +14,7 @@ import (
 func init() { protocol.Register(&fetchRequest{}, &fetchResponse{}) }
 
 // fetchRequest is Fetch in the versions that every broker since 1.0 and up to 4.x knows one of; 4 is the
-// first with record batches and transactions (KIP-98), 12 would name topics by id.
+// first with record batches and transactions (KIP-98). byID is a later one.
 type fetchRequest struct {
 	ReplicaID       int32            `kafka:"min=v4,max=v11"`
 	MaxWaitTime     int32            `kafka:"min=v4,max=v11"`
@@ -51,8 +51,11 @@ func (r *fetchRequest) ApiKey() protocol.ApiKey { return protocol.Fetch } //noli
 // Broker sends the request to the partition's leader. The errors come up when the transport's metadata
 // lacks it, also because no broker could be asked.
 func (r *fetchRequest) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
-	t := &r.Topics[0]
-	p, ok := cluster.Topics[t.Topic].Partitions[t.Partitions[0].Partition]
+	return leader(cluster, r.Topics[0].Topic, r.Topics[0].Partitions[0].Partition)
+}
+
+func leader(cluster protocol.Cluster, topic string, partition int32) (protocol.Broker, error) {
+	p, ok := cluster.Topics[topic].Partitions[partition]
 	if !ok {
 		return protocol.Broker{ID: -1}, kafka.UnknownTopicOrPartition
 	}
@@ -153,7 +156,7 @@ func (r *fetchResponse) parse(topic string, partition int32) (a partitionAnswer,
 	if r.Since5 {
 		a.start = f.int64()
 	}
-	a.aborted = f.aborted()
+	a.aborted = f.abortedList(int(f.int32()), false)
 	if r.Since11 {
 		f.int32() // preferred replica: without a rack it is none
 	}
@@ -167,8 +170,7 @@ func (r *fetchResponse) parse(topic string, partition int32) (a partitionAnswer,
 	return a, nil
 }
 
-func (f *fields) aborted() []aborted {
-	n := int(f.int32())
+func (f *fields) abortedList(n int, tagged bool) []aborted {
 	if n > len(f.rest)/16 { // two numbers each
 		f.fail()
 	}
@@ -178,6 +180,9 @@ func (f *fields) aborted() []aborted {
 	list := make([]aborted, n)
 	for i := range list {
 		list[i] = aborted{producer: f.int64(), first: f.int64()}
+		if tagged {
+			f.tags()
+		}
 	}
 	// The broker sends them in this order, but for those that it took from several segments.
 	slices.SortFunc(list, func(a, b aborted) int { return cmpInt64(a.first, b.first) })

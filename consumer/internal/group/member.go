@@ -11,6 +11,8 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/rs/zerolog"
 	kafka "github.com/segmentio/kafka-go"
+
+	"roomrelay/internal/fetch"
 )
 
 // Claims is what the member knows of the work on its partitions. None of its methods may wait for the
@@ -23,6 +25,9 @@ type Claims interface {
 	Assign(partitions []int32)
 	// Lost says that the member was dropped: nothing is owned any more, from now on.
 	Lost(err error)
+	// Remade says that the topic was deleted and made anew, with this id: what is worked on is of a log that is no
+	// more, and its partitions are to be taken anew.
+	Remade(id fetch.TopicID)
 }
 
 // Config of a Member. All but InstanceID and ClientID must be set.
@@ -48,18 +53,19 @@ type Config struct {
 // ErrFenced ends Run: somebody else joined with the same instance id.
 var ErrFenced = errors.New("another worker has joined the group with the same instance-id")
 
-// lookEvery is how often the topic's partition count is read. The Transport answers from its cache, so
-// that it costs nothing; new partitions may wait a few seconds.
+// lookEvery is how often the topic's id and partition count are read. The first is a small request, for the second
+// the Transport answers from its cache; new partitions may wait a few seconds.
 const lookEvery = 2 * time.Second
 
 // Member is one membership of one group.
 type Member struct {
-	cfg    Config
-	lease  *lease
-	again  chan string // why to join again
-	stop   chan struct{}
-	fail   context.CancelCauseFunc // of Run
-	rarely zerolog.Logger          // of what may repeat
+	cfg     Config
+	lease   *lease
+	again   chan string // why to join again
+	suspect chan struct{}
+	stop    chan struct{}
+	fail    context.CancelCauseFunc // of Run
+	rarely  zerolog.Logger          // of what may repeat
 
 	// told orders the calls of Claims.Assign and Claims.Lost. It is taken before mu.
 	told sync.Mutex
@@ -71,9 +77,12 @@ type Member struct {
 	round      uint64     // counts the begins and ends of joins, to tell what was sent before
 	joining    bool       // between a JoinGroup's sending and the answer to its SyncGroup
 	leads      bool
-	planned    int // partitions that the leader's plan knew
-	total      int // partitions that the topic has; 0: none, or not known
-	missing    int // how often in a row the topic wasn't there
+	planned    int        // partitions that the leader's plan knew
+	total      int        // partitions that the topic has; 0: none, or not known
+	missing    int        // how often in a row the topic wasn't there
+	ids        *idSupport // nil: not known
+	topicID    fetch.TopicID
+	formerIDs  map[fetch.TopicID]bool // of topics of that name that are no more
 	stopping   bool
 	trouble    error // why it isn't a member now
 }
@@ -86,6 +95,8 @@ func New(cfg Config) *Member {
 		again:      make(chan string, 1),
 		stop:       make(chan struct{}),
 		rarely:     cfg.Log.Sample(&zerolog.BurstSampler{Burst: 3, Period: 30 * time.Second}),
+		formerIDs:  map[fetch.TopicID]bool{},
+		suspect:    make(chan struct{}, 1),
 		generation: -1,
 		synced:     -1,
 		planned:    -1,
@@ -105,6 +116,7 @@ func (m *Member) Run(ctx context.Context) error {
 	defer beats.Wait()
 	defer cancel(nil) // before the wait: deferred calls run in reverse
 	beats.Go(func() { m.beat(ctx) })
+	beats.Go(func() { m.watch(ctx) })
 
 	// Up to 2 s: a coordinator that moves is back in about that time, and nobody should hammer it.
 	retry := backoff.NewExponentialBackOff(backoff.WithInitialInterval(100*time.Millisecond),

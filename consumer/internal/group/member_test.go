@@ -16,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"roomrelay/internal/fetch"
 )
 
 // broker is an embedded broker on a network of the bubble's own.
@@ -51,7 +53,9 @@ type double struct {
 	owned []int32
 	kept  map[int32]int // for how many assignments in a row each partition was owned
 	lost  []error
-	hold  bool // gives nothing up
+	// ids of the topics that took the former one's place
+	remade []fetch.TopicID
+	hold   bool // gives nothing up
 }
 
 func (d *double) Owned() []int32 {
@@ -76,6 +80,12 @@ func (d *double) Assign(partitions []int32) {
 		d.kept[p]++
 	}
 	d.owned = partitions
+}
+
+func (d *double) Remade(id fetch.TopicID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.remade = append(d.remade, id)
 }
 
 func (d *double) Lost(err error) {

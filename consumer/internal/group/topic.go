@@ -7,14 +7,21 @@ import (
 
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/metadata"
+
+	"roomrelay/internal/fetch"
 )
 
 // goneAfter is how many looks in a row must miss a topic that was there: a broker that has just started
 // may not know it yet, and believing that would take every partition from everybody.
 const goneAfter = 3
 
-// look reads the topic's partition count from the Transport's metadata. A topic that doesn't exist has 0.
+// look reads the topic's id, and its partition count from the Transport's metadata. A topic that doesn't exist has 0.
 func (m *Member) look(ctx context.Context) error {
+	if id, _ := m.TopicID(); id == (fetch.TopicID{}) { // watch is for changes
+		if err := m.identify(ctx); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // it only waits for the very first answer
 	defer cancel()
 	got, err := m.cfg.Transport.RoundTrip(ctx, m.cfg.Addr, &metadata.Request{TopicNames: []string{m.cfg.Topic}})

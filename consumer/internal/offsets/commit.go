@@ -48,7 +48,7 @@ func (t *Tracker) Commit(now time.Time, ahead int64, last bool) Commit {
 	case !last:
 		c.SentTo = max(c.SentTo, plus(t.position, ahead))
 	}
-	meta := Meta{Offset: c.Offset, SentTo: c.SentTo, Owner: t.owner}
+	meta := Meta{Offset: c.Offset, SentTo: c.SentTo, Owner: t.owner, Topic: t.topic, Epoch: t.epoch}
 	text, fits := meta.encode(t.runs(), t.limit)
 	if !fits && c.SentTo < t.top { // [OverflowAll]
 		c.SentTo = t.top

@@ -46,7 +46,7 @@ func (w *world) take(low Low) {
 		in.Meta = meta
 	}
 	w.x = New(in)
-	w.x.limit = 36 // a few runs
+	w.x.limit = 38 // a few runs
 	w.held, w.began, w.pending = map[int64]bool{}, map[int64]bool{}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -36,12 +37,26 @@ type Meta struct {
 	Offset  int64  // the committed offset, as the metadata repeats it
 	SentTo  int64  // no event at or above was sent; at least Offset
 	Owner   string // the instance-id of who committed; "": a dynamic member
+	Topic   string // the topic's id (KIP-516), which one that is made anew doesn't have; "": not known
+	Epoch   int32  // of the leader that wrote what was read last, as batches bear it; NoEpoch: not known
 	Settled Set    // of what lies at or above Offset
 }
 
-// The text is name, version, offset, sentTo, owner and runs, each but the name followed by what separates
-// it: "roomrelay/1:120:340:worker-0:AQICBA". The owner is escaped as in a query. The runs are varints in
-// base64url without padding: in turn how many offsets are not settled and how many are, from Offset on.
+// NoEpoch says that a leader's epoch isn't known.
+const NoEpoch = -1
+
+// Known is the end of what the metadata knows as settled.
+func (m *Meta) Known() int64 {
+	if n := len(m.Settled); n > 0 {
+		return m.Settled[n-1].To
+	}
+	return m.Offset
+}
+
+// The text is name, version, offset, sentTo, owner, topic, epoch and runs, each but the name followed by what
+// separates it: "roomrelay/1:120:340:worker-0:Zlj2eRLQQ4mGlVv3LUBbQw:7:AQICBA". Owner and topic are escaped as in a
+// query. The runs are varints in base64url without padding: in turn how many offsets are not settled and how many
+// are, from Offset on.
 const (
 	name    = "roomrelay/"
 	version = "1"
@@ -65,10 +80,10 @@ func Decode(text string, committed int64) (*Meta, error) {
 		return nil, ErrDamaged
 	}
 	fields := strings.Split(rest, ":")
-	if len(fields) != 4 {
+	if len(fields) != 6 {
 		return nil, ErrDamaged
 	}
-	m := &Meta{}
+	m := &Meta{Epoch: NoEpoch}
 	var err error
 	if m.Offset, err = number(fields[0]); err != nil {
 		return nil, err
@@ -76,16 +91,35 @@ func Decode(text string, committed int64) (*Meta, error) {
 	if m.SentTo, err = number(fields[1]); err != nil || m.SentTo < m.Offset {
 		return nil, ErrDamaged
 	}
-	if m.Owner, err = url.QueryUnescape(fields[2]); err != nil || url.QueryEscape(m.Owner) != fields[2] {
-		return nil, ErrDamaged
+	if m.Owner, err = unescape(fields[2]); err != nil {
+		return nil, err
 	}
-	if m.Settled, err = decodeRuns(fields[3], m.Offset); err != nil {
+	if m.Topic, err = unescape(fields[3]); err != nil {
+		return nil, err
+	}
+	if fields[4] != "" {
+		epoch, err := number(fields[4])
+		if err != nil || epoch > math.MaxInt32 {
+			return nil, ErrDamaged
+		}
+		m.Epoch = int32(epoch)
+	}
+	if m.Settled, err = decodeRuns(fields[5], m.Offset); err != nil {
 		return nil, err
 	}
 	if m.Offset != committed {
 		return nil, ErrOffset
 	}
 	return m, nil
+}
+
+// unescape reads a text as encode writes it, and nothing else.
+func unescape(s string) (string, error) {
+	text, err := url.QueryUnescape(s)
+	if err != nil || url.QueryEscape(text) != s {
+		return "", ErrDamaged
+	}
+	return text, nil
 }
 
 // number reads a decimal as encode writes it, and nothing else.
@@ -134,7 +168,11 @@ func varint(raw []byte) (uint64, []byte, error) {
 // encode writes m with as many of runs, which are m.Settled's place, as fit into limit characters. fits:
 // all of them did.
 func (m *Meta) encode(runs iter.Seq[Run], limit int) (text string, fits bool) {
-	head := fmt.Sprintf("%s%s:%d:%d:%s:", name, version, m.Offset, m.SentTo, url.QueryEscape(m.Owner))
+	epoch := ""
+	if m.Epoch != NoEpoch {
+		epoch = strconv.Itoa(int(m.Epoch))
+	}
+	head := fmt.Sprintf("%s%s:%d:%d:%s:%s:%s:", name, version, m.Offset, m.SentTo, url.QueryEscape(m.Owner), url.QueryEscape(m.Topic), epoch)
 	room := base64.RawURLEncoding.DecodedLen(max(0, limit-len(head)))
 	w := runWriter{next: m.Offset, room: room}
 	fits = true

@@ -16,6 +16,8 @@ func TestMetadataIsReadAsItWasWritten(t *testing.T) {
 	for _, m := range []Meta{
 		{},
 		{Offset: 120, SentTo: 340, Owner: "worker-0", Settled: Set{{121, 123}, {200, 5000}}},
+		{Offset: 7, SentTo: 9, Topic: "Zlj2eRLQQ4mGlVv3LUBbQw", Epoch: math.MaxInt32, Settled: Set{{8, 9}}},
+		{Offset: 7, SentTo: 9, Topic: "-_a:b", Epoch: NoEpoch},
 		{Offset: 7, SentTo: 7, Owner: "a:b/ç %\x00\xff", Settled: Set{{7, 8}}},
 		{Offset: math.MaxInt64 - 1, SentTo: math.MaxInt64, Settled: Set{{math.MaxInt64 - 1, math.MaxInt64}}},
 		{Offset: 0, SentTo: math.MaxInt64, Settled: Set{{1, math.MaxInt64}}},
@@ -63,31 +65,35 @@ func TestNeighboursAreOneRun(t *testing.T) {
 func TestMetadataThatDoesntCount(t *testing.T) {
 	raw := func(b ...byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 	for text, want := range map[string]error{
-		"":                                      ErrNoMetadata,
-		"consumer-1":                            ErrForeign,
-		"roomrelay":                             ErrForeign,
-		"roomrelay/":                            ErrVersion,
-		"roomrelay/2:10:20::":                   ErrVersion,
-		"roomrelay/1:10:20:":                    ErrDamaged,
-		"roomrelay/1:10:20:::":                  ErrDamaged,
-		"roomrelay/1:-10:20::":                  ErrDamaged,
-		"roomrelay/1:+10:20::":                  ErrDamaged,
-		"roomrelay/1:010:20::":                  ErrDamaged,
-		"roomrelay/1:99999999999999999999:20::": ErrDamaged,
-		"roomrelay/1:10:9::":                    ErrDamaged,
-		"roomrelay/1:10:20:%zz:":                ErrDamaged,
-		"roomrelay/1:10:20: :":                  ErrDamaged,
-		"roomrelay/1:10:20::?":                  ErrDamaged,
-		"roomrelay/1:10:20::AQ==":               ErrDamaged,
-		"roomrelay/1:10:20::" + raw(1):          ErrDamaged, // no length
-		"roomrelay/1:10:20::" + raw(1, 0):       ErrDamaged,
-		"roomrelay/1:10:20::" + raw(1, 1, 0, 1): ErrDamaged, // two runs that touch
-		"roomrelay/1:10:20::" + raw(0x81, 0, 1): ErrDamaged, // longer than it must be
-		"roomrelay/1:10:20::" + raw(0x81):       ErrDamaged,
-		"roomrelay/1:10:20::" + raw(1, 255, 255, 255, 255, 255, 255, 255, 255, 127): ErrDamaged, // beyond all offsets
-		"roomrelay/1:10:20::" + strings.Repeat("AQ", MaxMetadata):                   ErrDamaged,
-		"roomrelay/1:11:20::": ErrOffset,
-		"roomrelay/1:10:20::": nil,
+		"":                       ErrNoMetadata,
+		"consumer-1":             ErrForeign,
+		"roomrelay":              ErrForeign,
+		"roomrelay/":             ErrVersion,
+		"roomrelay/2:10:20::":    ErrVersion,
+		"roomrelay/1:10:20:::":   ErrDamaged,
+		"roomrelay/1:10:20:::::": ErrDamaged,
+		"roomrelay/1:-10:20::::": ErrDamaged,
+		"roomrelay/1:+10:20::::": ErrDamaged,
+		"roomrelay/1:010:20::::": ErrDamaged,
+		"roomrelay/1:99999999999999999999:20::::": ErrDamaged,
+		"roomrelay/1:10:9::::":                    ErrDamaged,
+		"roomrelay/1:10:20:%zz:::":                ErrDamaged,
+		"roomrelay/1:10:20: :::":                  ErrDamaged,
+		"roomrelay/1:10:20::::?":                  ErrDamaged,
+		"roomrelay/1:10:20::::AQ==":               ErrDamaged,
+		"roomrelay/1:10:20::::" + raw(1):          ErrDamaged, // no length
+		"roomrelay/1:10:20::::" + raw(1, 0):       ErrDamaged,
+		"roomrelay/1:10:20::::" + raw(1, 1, 0, 1): ErrDamaged, // two runs that touch
+		"roomrelay/1:10:20::::" + raw(0x81, 0, 1): ErrDamaged, // longer than it must be
+		"roomrelay/1:10:20::::" + raw(0x81):       ErrDamaged,
+		"roomrelay/1:10:20::::" + raw(1, 255, 255, 255, 255, 255, 255, 255, 255, 127): ErrDamaged, // beyond all offsets
+		"roomrelay/1:10:20::::" + strings.Repeat("AQ", MaxMetadata):                   ErrDamaged,
+		"roomrelay/1:10:20:::-1:":         ErrDamaged,
+		"roomrelay/1:10:20:::2147483648:": ErrDamaged,
+		"roomrelay/1:10:20::a b::":        ErrDamaged,
+		"roomrelay/1:10:20:w:t:5:AQI":     nil,
+		"roomrelay/1:11:20::::":           ErrOffset,
+		"roomrelay/1:10:20::::":           nil,
 	} {
 		if m, err := Decode(text, 10); !errors.Is(err, want) || (m != nil) != (want == nil) {
 			t.Errorf("%.60q: %v, %v, want %v", text, m, err, want)
@@ -113,7 +119,7 @@ func FuzzMetadata(f *testing.F) {
 		text, _ := m.text(MaxMetadata)
 		f.Add(text, m.Offset)
 	}
-	f.Add("roomrelay/1:10:20:a%20b:AQ", int64(10))
+	f.Add("roomrelay/1:10:20:a%20b:Zlj2eRLQ:7:AQ", int64(10))
 	f.Fuzz(func(t *testing.T, text string, committed int64) {
 		m, err := Decode(text, committed)
 		if err != nil {

@@ -18,6 +18,8 @@ type Takeover struct {
 	Fresh bool
 	// InstanceID of this member, written into commits. "": a dynamic member.
 	InstanceID string
+	// Topic is the topic's id, written into commits.
+	Topic string
 	// Low is what an earlier assignment of the partition to this process left behind.
 	Low Low
 }
@@ -48,6 +50,8 @@ const (
 // Tracker of one assignment of one partition.
 type Tracker struct {
 	owner     string // our instance-id as metadata names it
+	topic     string
+	epoch     int32 // of the leader that wrote what was read last
 	unsettled queue
 	position  int64 // everything below has been seen
 	top       int64 // highest settled offset + 1, inherited ones included
@@ -71,7 +75,7 @@ type Tracker struct {
 // New begins the tracking of an assignment.
 func New(in Takeover) *Tracker {
 	t := &Tracker{
-		owner:    short(in.InstanceID),
+		owner: short(in.InstanceID), topic: in.Topic, epoch: NoEpoch,
 		position: in.Start, top: in.Start, acked: in.Start,
 		sentTo: in.Start, doubtEnd: in.Start,
 		limit: MaxMetadata, low: in.Low,
@@ -95,6 +99,7 @@ func New(in Takeover) *Tracker {
 
 func (t *Tracker) inherit(in Takeover) {
 	m := in.Meta
+	t.epoch = m.Epoch
 	t.settled = m.Settled.from(in.Start)
 	if n := len(t.settled); n > 0 {
 		t.top = t.settled[n-1].To
@@ -200,6 +205,12 @@ func (t *Tracker) Settle(offset int64) bool {
 	t.changes++
 	return true
 }
+
+// Epoch is that of the leader that wrote what was read last, here or by an earlier owner; NoEpoch: not known.
+func (t *Tracker) Epoch() int32 { return t.epoch }
+
+// Wrote says which leader wrote what is read from now on, by its epoch.
+func (t *Tracker) Wrote(epoch int32) { t.epoch = max(t.epoch, epoch) }
 
 // Seen is the position: the first offset that Position or Admit hasn't passed.
 func (t *Tracker) Seen() int64 { return t.position }
