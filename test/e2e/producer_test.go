@@ -40,6 +40,16 @@ type producer struct {
 func newProducer(t testing.TB, c *cluster, topic string, tr traffic) *producer {
 	t.Helper()
 	p := &producer{traffic: tr, acked: map[int]place{}}
+	p.connect(t, c, topic)
+	cfg := tr.config()
+	p.pull, p.halt = iter.Pull(chat.Make(cfg))
+	t.Cleanup(func() { p.stop(t); p.halt() })
+	return p
+}
+
+// connect makes the clients, which stick to the topic that bears the name now.
+func (p *producer) connect(t testing.TB, c *cluster, topic string) {
+	t.Helper()
 	common := []kgo.Opt{
 		kgo.SeedBrokers(c.addrs...), kgo.AlwaysRetryEOF(), kgo.DefaultProduceTopic(topic), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(5 * time.Millisecond), kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
@@ -56,10 +66,6 @@ func newProducer(t testing.TB, c *cluster, topic string, tr traffic) *producer {
 		p.clients[i] = cl
 		t.Cleanup(cl.Close)
 	}
-	cfg := tr.config()
-	p.pull, p.halt = iter.Pull(chat.Make(cfg))
-	t.Cleanup(func() { p.stop(t); p.halt() })
-	return p
 }
 
 // start publishes at the traffic's rate, from where it stopped, until stop.
