@@ -244,10 +244,15 @@ func (c *call) another(e *entry) bool {
 	return len(c.entries) == 1 && c.entries[0] != e && c.Messages[0].Reason != imsim.ReasonResend
 }
 
-// elsewhere says that the call's worker was answered in another room after it began and before until.
+// elsewhere says that the call's worker was answered in another room after it began and before until. An answer that
+// comes byte by byte may reach it later than it was given.
 func (j *judge) elsewhere(c *call, until time.Time) bool {
 	for _, p := range j.calls {
-		if p.worker == c.worker && p.Room != c.Room && p.over && p.answered() && !p.Ended.Before(c.Began) && !p.Ended.After(until) {
+		if p.worker != c.worker || p.Room == c.Room || !p.over || !p.answered() {
+			continue
+		}
+		latest := p.Ended.Add(j.run.plan.dribble(p.Began.Sub(j.run.began)))
+		if !latest.Before(c.Began) && !p.Ended.After(until) {
 			return true
 		}
 	}
