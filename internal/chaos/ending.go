@@ -132,14 +132,18 @@ func (r *Run) together(epoch int32) {
 }
 
 // occupy lets a call of another room be on its way while the next messages come: no lane waits for another's
-// answer.
-func (r *Run) occupy() {
+// answer. Another message of that lane comes, too; met says when it came.
+func (r *Run) occupy() (call, met Event, at time.Time) {
 	const busy = 900
 	f := r.plan.faults(true)
 	f.Rules = append(f.Rules, imsim.Rule{Do: imsim.DoLatency, Rooms: []int64{busy}, Latency: imsim.Latency{Fixed: time.Second}})
 	r.Sim.SetFaults(f)
-	r.write(r.extra(busy, r.plan.home(busy), "busy"))
+	first, second := r.extra(busy, r.plan.home(busy), "busy"), r.extra(busy, r.plan.home(busy), "busy")
+	r.write(first)
 	time.Sleep(r.plan.Setting.Window + 20*time.Millisecond)
+	at = time.Now()
+	r.write(second)
+	return first.Event, second.Event, at
 }
 
 // stable waits until the group has been for as long as a takeover holds anything back, and names its
@@ -181,8 +185,10 @@ func (r *Run) calm() {
 	for i, room := range r.plan.Rooms {
 		first := r.extra(room, r.plan.home(room), "calm")
 		second := r.extra(room, r.plan.home(room), "calm")
+		var busy func()
 		if i == 0 && s.Slots > 1 {
-			r.occupy()
+			call, met, since := r.occupy()
+			busy = func() { r.judge.behind(call, met, since) }
 		}
 		if r.held() {
 			continue
@@ -194,6 +200,9 @@ func (r *Run) calm() {
 		time.Sleep(s.Window + requestTimeout)
 		if r.epoch() == epoch && epoch >= 0 && !r.held() {
 			r.judge.calm(first.Event, second.Event, at)
+			if busy != nil {
+				busy()
+			}
 		}
 		if i == 1 {
 			break // two rooms tell as much as ten

@@ -166,18 +166,7 @@ func (j *judge) calm(first, second Event, at time.Time) {
 	case 2:
 		due = at.Add(s.Window * 6 / 10) // full when the second comes
 	}
-	// An idle worker needs no time; the quota's pace and the room's may be in the way of the second call.
-	late := due.Add(50 * time.Millisecond)
-	if s.Rate > 0 {
-		token := time.Second / time.Duration(max(1, s.Rate/len(j.books.logs)))
-		late = late.Add(token)
-		if s.Endpoints > 1 {
-			late = late.Add(token) // the main endpoint may be closed to it for good: an attempt there finds it out anew
-		}
-	}
-	if s.RoomRate > 0 {
-		late = late.Add(time.Second)
-	}
+	late := due.Add(j.leeway())
 	for i, x := range []Event{first, second} {
 		e := j.books.entries[message{x.Room, x.ID}]
 		// Whoever shares its instance id with the owner before can't tell what that one may still send.
@@ -200,6 +189,42 @@ func (j *judge) calm(first, second Event, at time.Time) {
 				j.blame("I5", x.ID, "sent with resendFlag 1 in peace, though nobody can have sent it")
 			}
 		}
+	}
+}
+
+// leeway is by how much a call may come too late in peace. An idle worker needs no time; the quota's pace and the room's
+// may be in the way.
+func (j *judge) leeway() time.Duration {
+	s := &j.run.plan.Setting
+	late := 50 * time.Millisecond
+	if s.Rate > 0 {
+		token := time.Second / time.Duration(max(1, s.Rate/len(j.books.logs)))
+		late += token
+		if s.Endpoints > 1 {
+			late += token // the main endpoint may be closed to it for good: an attempt there finds it out anew
+		}
+	}
+	if s.RoomRate > 0 {
+		late += time.Second
+	}
+	return late
+}
+
+// behind holds a message that came at a time while a call of its lane was on its way to I11: its window has begun when it
+// came, and not with the call's end.
+func (j *judge) behind(first, second Event, at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	a, b := j.books.entries[message{first.Room, first.ID}], j.books.entries[message{second.Room, second.ID}]
+	if len(a.calls) != 1 || len(b.calls) != 1 || a.calls[0] == b.calls[0] || a.calls[0].Ended.Before(at) || b.calls[0].Messages[0].Flag == 1 {
+		return // an owner in doubt holds it back, or they didn't meet
+	}
+	due := at.Add(j.run.plan.Setting.Window)
+	if ended := a.calls[0].Ended; ended.After(due) {
+		due = ended
+	}
+	if late := b.calls[0].Began.Sub(due); late > j.leeway() {
+		j.blame("I11", second.ID, "sent %v after it was due: its window was over, and so was the call before", late)
 	}
 }
 

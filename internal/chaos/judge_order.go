@@ -145,17 +145,23 @@ func (j *judge) oneProbe(w *conduct, c *call) {
 	}
 }
 
-// stopped holds a stop that was told to be clean, in peace, to I1: everything that the worker heard a verdict
-// on stands in a commit.
+// stopped holds a stop that was told to be clean, in peace, to I8 and I1: nothing was on its way any more, and
+// everything that the worker heard a verdict on stands in a commit.
 func (j *judge) stopped(worker string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	lapsed := j.conduct(worker).lease.lapsed
+	for _, c := range j.open {
+		if c.worker == worker && time.Since(c.Began) < requestTimeout-instant && c.Began.After(lapsed) {
+			j.blame("I8", c.Messages[0].MsgID, "%s has stopped in order, though its call %d is on its way since %v", worker, c.Number, time.Since(c.Began))
+			return
+		}
+	}
 	cramped := func(d Deed) bool { return d.Do == TooLarge }
 	if j.run.plan.Setting.SmallMeta || slices.ContainsFunc(j.run.plan.Deeds, cramped) {
 		return // where the metadata has no room for all of it, some is sent again
 	}
 	g := j.ground()
-	lapsed := j.conduct(worker).lease.lapsed
 	for _, c := range j.calls {
 		if c.worker != worker || c.faint || c.class != listed || !c.Ended.After(lapsed) {
 			continue // with its lease it may have lost the partition, and what it knew of it, to someone else or to itself
