@@ -106,7 +106,7 @@ func (r *Run) resetOffsets(n int) (beyond bool) {
 			x.Offset = log.HighWatermark + int64(1+n/8%20)
 			if n/256%2 == 0 {
 				set := base64.RawURLEncoding.EncodeToString(binary.AppendUvarint(binary.AppendUvarint(nil, 1), 60))
-				x.Metadata = new(fmt.Sprintf("roomrelay/1:%d:%d::%s", x.Offset, x.Offset+100, set))
+				x.Metadata = new(fmt.Sprintf("roomrelay/1:%d:%d::::%s", x.Offset, x.Offset+100, set))
 			}
 			beyond = true
 		}
