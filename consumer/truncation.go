@@ -26,7 +26,7 @@ func (cl *claim) cutAt(epoch int32, read int64) (cut int64, err error) {
 	}
 	ctx, cancel := context.WithTimeout(cl.reading, group.CommitPatience)
 	defer cancel()
-	end, known, err := fetch.EndOf(ctx, cl.c.cfg.Transport, cl.c.cfg.Addr, cl.c.cfg.Topic, cl.partition, epoch)
+	end, known, err := fetch.EndOf(ctx, cl.c.cfg.Transport, cl.c.cfg.Addr, fetch.Written{Topic: cl.c.cfg.Topic, Partition: cl.partition, Epoch: epoch})
 	if err != nil {
 		return whole, fmt.Errorf("asking where leader epoch %d of partition %d ends: %w", epoch, cl.partition, err)
 	}

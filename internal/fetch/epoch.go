@@ -2,8 +2,10 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -15,6 +17,8 @@ func init() { protocol.Register(&epochRequest{}, &epochResponse{}) }
 type epochRequest struct {
 	ReplicaID int32               `kafka:"min=v3,max=v3"`
 	Topics    []epochRequestTopic `kafka:"min=v2,max=v3"`
+
+	turn int // which of those that may lead the partition is asked
 }
 
 type epochRequestTopic struct {
@@ -30,10 +34,25 @@ type epochRequestPartition struct {
 
 func (r *epochRequest) ApiKey() protocol.ApiKey { return protocol.OffsetForLeaderEpoch } //nolint:revive // the name is that of protocol.Message
 
-// Broker sends the request to the partition's leader.
+// Broker sends the request to the partition's leader, or in later turns to another replica.
 func (r *epochRequest) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
-	return leader(cluster, r.Topics[0].Topic, r.Topics[0].Partitions[0].Partition)
+	topic, partition := r.Topics[0].Topic, r.Topics[0].Partitions[0].Partition
+	if r.turn == 0 {
+		return leader(cluster, topic, partition)
+	}
+	p := cluster.Topics[topic].Partitions[partition]
+	others := slices.DeleteFunc(slices.Clone(p.Replicas), func(id int32) bool { return id == p.Leader })
+	if r.turn > len(others) {
+		return protocol.Broker{ID: -1}, errNoOther
+	}
+	b, ok := cluster.Brokers[others[r.turn-1]]
+	if !ok {
+		return protocol.Broker{ID: -1}, kafka.LeaderNotAvailable
+	}
+	return b, nil
 }
+
+var errNoOther = errors.New("no other replica")
 
 type epochResponse struct {
 	ThrottleTimeMS int32                `kafka:"min=v2,max=v3"`
@@ -54,21 +73,50 @@ type epochResponsePartition struct {
 
 func (r *epochResponse) ApiKey() protocol.ApiKey { return protocol.OffsetForLeaderEpoch } //nolint:revive // the name is that of protocol.Message
 
-// EndOf asks the partition's leader for the end of what leaders up to epoch have written, as far as its log holds
-// it. Who has read further, with epoch as the last one, has read what the log doesn't hold any more: its end was cut off,
+// Written is what leaders of a partition have written, up to one of this epoch.
+type Written struct {
+	Topic            string
+	Partition, Epoch int32
+}
+
+// EndOf asks the partition's leader for the end of what leaders up to an epoch have written, as far as its log holds
+// it. Who has read further, with that epoch as the last one, has read what the log doesn't hold any more: its end was cut off,
 // and other records may stand there. known is false if the leader knows of no such epoch, because it is newer than its
 // own, or all of it was deleted. Errors are those of Do.
-func EndOf(ctx context.Context, transport kafka.RoundTripper, addr net.Addr, topic string, partition, epoch int32) (end int64, known bool, err error) {
-	m, err := transport.RoundTrip(ctx, addr, &epochRequest{
+//
+// A leader that has just changed isn't known to the transport for as long as its metadata holds, and unlike a fetch this
+// is answered by nobody else. So the other replicas are asked, too.
+func EndOf(ctx context.Context, transport kafka.RoundTripper, addr net.Addr, w Written) (end int64, known bool, err error) {
+	for turn := 0; ; turn++ {
+		m, next := transport.RoundTrip(ctx, addr, w.request(turn))
+		if next == nil {
+			end, known, next = w.answer(m)
+		}
+		switch {
+		case next == nil:
+			return end, known, nil
+		case errors.Is(next, errNoOther):
+			return 0, false, err
+		case ctx.Err() != nil:
+			return 0, false, next
+		case turn == 0:
+			err = next
+		}
+	}
+}
+
+func (w *Written) request(turn int) *epochRequest {
+	return &epochRequest{
+		turn:      turn,
 		ReplicaID: -1, // a consumer
 		Topics: []epochRequestTopic{{
-			Topic:      topic,
-			Partitions: []epochRequestPartition{{Partition: partition, CurrentLeaderEpoch: -1, LeaderEpoch: epoch}},
+			Topic:      w.Topic,
+			Partitions: []epochRequestPartition{{Partition: w.Partition, CurrentLeaderEpoch: -1, LeaderEpoch: w.Epoch}},
 		}},
-	})
-	if err != nil {
-		return 0, false, err
 	}
+}
+
+func (w *Written) answer(m protocol.Message) (end int64, known bool, err error) {
 	answer, ok := m.(*epochResponse)
 	if !ok {
 		return 0, false, fmt.Errorf("unexpected answer %T", m)
@@ -76,7 +124,7 @@ func EndOf(ctx context.Context, transport kafka.RoundTripper, addr net.Addr, top
 	for _, t := range answer.Topics {
 		for _, p := range t.Partitions {
 			switch {
-			case t.Topic != topic || p.Partition != partition:
+			case t.Topic != w.Topic || p.Partition != w.Partition:
 			case p.ErrorCode != 0:
 				return 0, false, kafka.Error(p.ErrorCode)
 			default:
@@ -84,5 +132,5 @@ func EndOf(ctx context.Context, transport kafka.RoundTripper, addr net.Addr, top
 			}
 		}
 	}
-	return 0, false, fmt.Errorf("no answer about partition %d of topic %q", partition, topic)
+	return 0, false, fmt.Errorf("no answer about partition %d of topic %q", w.Partition, w.Topic)
 }
