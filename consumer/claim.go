@@ -37,6 +37,7 @@ type claim struct {
 	partition int32
 	epoch     uint64
 	topic     fetch.TopicID // of the topic as it was when the claim began; zero: not known
+	topicID   string        // the same, as records bear it
 	byID      bool          // the topic can be read by its id
 	anew      bool          // it took the place of another one since Run began
 	began     time.Time     // no attempt of an earlier owner began later
@@ -84,6 +85,7 @@ func newClaim(c *Consumer, partition int32, epoch uint64) *claim {
 		moved:    make(chan struct{}, 1),
 	}
 	cl.topic, cl.byID = c.member.TopicID()
+	cl.topicID = cl.topic.String()
 	cl.rarely = cl.log.Sample(sparse())
 	cl.reading, cl.stop = context.WithCancelCause(c.run)
 	return cl

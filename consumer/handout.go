@@ -118,7 +118,7 @@ func (cl *claim) admit(r *event.Record) bool {
 // record is r as it is handed out, but for what only the tracker knows.
 func (cl *claim) record(r *fetch.Record) event.Record {
 	out := event.Record{
-		Partition: cl.partition, Offset: r.Offset, Epoch: cl.epoch, Time: r.Time,
+		TopicID: cl.topicID, Partition: cl.partition, Offset: r.Offset, Epoch: cl.epoch, Time: r.Time,
 		Key: r.Key, Value: r.Value, Headers: r.Headers, Oversize: r.Oversize,
 	}
 	size := recordOverhead + len(r.Key)

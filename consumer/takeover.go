@@ -11,7 +11,6 @@ import (
 
 	"roomrelay/consumer/internal/group"
 	"roomrelay/consumer/internal/offsets"
-	"roomrelay/internal/fetch"
 )
 
 // fatalError is what waiting can't cure.
@@ -87,7 +86,7 @@ func (cl *claim) examine(commit group.Committed) (f finding, err error) {
 	case meta == nil:
 		f.said = said
 		return f, nil
-	case meta.Topic != "" && cl.topic != (fetch.TopicID{}) && meta.Topic != cl.topic.String():
+	case meta.Topic != "" && cl.topicID != "" && meta.Topic != cl.topicID:
 		f.commit, f.said, f.anew = group.Committed{}, "commit of a former topic", true
 		return f, nil
 	}
@@ -116,7 +115,7 @@ func (cl *claim) begins(f finding, log logRange) (position int64, err error) {
 	in := offsets.Takeover{
 		Start: f.commit.Offset, LogEnd: log.end, Meta: f.meta,
 		Fresh:      cl.c.cfg.Fresh && !f.commit.Found && !f.anew,
-		InstanceID: cl.c.cfg.InstanceID, Topic: cl.topic.String(),
+		InstanceID: cl.c.cfg.InstanceID, Topic: cl.topicID,
 		Low: cl.c.remembered(memo{cl.topic, cl.partition}),
 	}
 	switch offset := f.commit.Offset; {

@@ -70,7 +70,7 @@ func EntryOf(f *Filed) *Entry {
 func (e *Entry) update(f *Filed, names *names, matched bool) {
 	*e = Entry{
 		Place: f.Place, Source: f.Source, Room: f.Room,
-		Identity: Identity{names.same(f.Identity.Group), names.same(f.Identity.Topic), f.Identity.Partition, f.Identity.Offset},
+		Identity: Identity{names.same(f.Identity.Group), names.same(f.Identity.Topic), names.same(f.Identity.TopicID), f.Identity.Partition, f.Identity.Offset},
 		Written:  momentOf(f.Written), FailedAt: momentOf(f.FailedAt), FirstFailedAt: momentOf(f.FirstFailedAt),
 		Reason: names.same(f.Reason), Outcome: names.same(f.Outcome), Code: int32(f.Code), Replays: int32(f.Replays),
 		Size: int32(len(f.Key) + len(f.Value)), By: f.By, Truncated: f.Truncated > 0, Matched: matched,

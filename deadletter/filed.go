@@ -127,7 +127,7 @@ func (f *Filed) header(h *event.Header) (ok bool) {
 	var n int64
 	ok = true
 	switch h.Key {
-	case HeaderGroup, HeaderTopic, HeaderFirstPartition, HeaderFirstOffset:
+	case HeaderGroup, HeaderTopic, HeaderFirstTopicID, HeaderFirstPartition, HeaderFirstOffset:
 		ok = f.Identity.header(h)
 	case HeaderPartition:
 		n, ok = number(h.Value, 31)

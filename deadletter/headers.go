@@ -31,6 +31,7 @@ const (
 	HeaderMsgID          = "roomrelay.msgid"
 	HeaderFailedAt       = "roomrelay.failed-at"
 	HeaderFirstFailedAt  = "roomrelay.first-failed-at"
+	HeaderFirstTopicID   = "roomrelay.first-topic-id" // of a topic that was made anew there were others; missing: brokers don't tell
 	HeaderFirstPartition = "roomrelay.first-partition"
 	HeaderFirstOffset    = "roomrelay.first-offset"
 	HeaderReplays        = "roomrelay.replays"   // how often it was replayed before it failed this time
@@ -93,6 +94,7 @@ func (l *Letter) headers(topic, group string, f form) []kafka.Header {
 	}
 	h.text(HeaderFailedAt, failedAt.UTC().Format(timeLayout))
 	h.text(HeaderFirstFailedAt, firstFailedAt.UTC().Format(timeLayout))
+	h.topicID(first.topicID)
 	h.number(HeaderFirstPartition, int64(first.partition))
 	h.number(HeaderFirstOffset, first.offset)
 	h.number(HeaderReplays, int64(first.replays))
@@ -117,8 +119,15 @@ func (h *list) known(name string, n int64) {
 	}
 }
 
+func (h *list) topicID(id string) {
+	if id != "" {
+		h.text(HeaderFirstTopicID, id)
+	}
+}
+
 // first is where an event first stood: with group and topic, the letter's identity.
 type first struct {
+	topicID   string
 	partition int32
 	offset    int64
 	replays   int
@@ -130,7 +139,7 @@ type first struct {
 //   - roomrelay.replays, roomrelay.first-partition and roomrelay.first-offset are each there once, as plain
 //     decimal numbers, and replays is at least 1;
 //   - __dlq.errors.topic is there once, and is this topic; __dlq.errors.group is there once, and isn't empty;
-//   - within one partition the first offset lies before the record's own: a replay is appended.
+//   - within one partition of one topic the first offset lies before the record's own: a replay is appended.
 //
 // So a replay copies these headers from the letter and raises replays by one. Nothing proves that a
 // producer didn't write them; such a producer makes two of its own events look like one letter.
@@ -146,10 +155,11 @@ func replayOf(r *event.Record, topic string) (f first, group string, ok bool) {
 	if !ok1 || !ok2 || !ok3 || replays < 1 {
 		return f, "", false
 	}
-	if int32(partition) == r.Partition && offset >= r.Offset {
+	topicID := once(h, HeaderFirstTopicID)
+	if int32(partition) == r.Partition && offset >= r.Offset && (topicID == "" || topicID == r.TopicID) {
 		return f, "", false
 	}
-	f = first{partition: int32(partition), offset: offset, replays: int(replays)}
+	f = first{topicID: topicID, partition: int32(partition), offset: offset, replays: int(replays)}
 	if at, err := time.Parse(time.RFC3339, once(h, HeaderFirstFailedAt)); err == nil && at.Before(r.Time) {
 		f.failedAt = at
 	}
@@ -162,7 +172,7 @@ func firstOf(r *event.Record, topic, group string) first {
 	if f, of, ok := replayOf(r, topic); ok && of == group {
 		return f
 	}
-	return first{partition: r.Partition, offset: r.Offset}
+	return first{topicID: r.TopicID, partition: r.Partition, offset: r.Offset}
 }
 
 // ForAnother says that a record of a topic is a letter that was replayed for another group than the given one:

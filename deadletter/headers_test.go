@@ -72,6 +72,22 @@ func TestOnlyAReplayKeepsWhereItFirstStood(t *testing.T) {
 	}
 }
 
+// Offsets of a topic that was made anew begin at 0 again.
+func TestAReplayIntoATopicThatWasMadeAnewIsTheSameLetter(t *testing.T) {
+	of := func(id string) first {
+		r := replayed("__dlq.errors.topic=chat", "__dlq.errors.group=relay", "roomrelay.replays=1",
+			"roomrelay.first-topic-id="+id, "roomrelay.first-partition=3", "roomrelay.first-offset=5000")
+		r.TopicID = "new"
+		return firstOf(&r, "chat", "relay")
+	}
+	if got, want := of("old"), (first{topicID: "old", partition: 3, offset: 5000, replays: 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got, want := of("new"), (first{topicID: "new", partition: 3, offset: 900}); got != want {
+		t.Errorf("it stands behind itself: %+v, want its own position %+v", got, want)
+	}
+}
+
 func TestAReplayThatFailsAgainIsTheSameLetter(t *testing.T) {
 	l := Letter{Record: replayed("__dlq.errors.topic=chat", "__dlq.errors.group=relay", "roomrelay.replays=1",
 		"roomrelay.first-partition=0", "roomrelay.first-offset=17", "roomrelay.first-failed-at=2026-04-30T01:02:03.000Z"), FailedAt: time.Date(2026, 5, 1, 12, 0, 1, 0, time.UTC)}

@@ -14,6 +14,7 @@ import (
 type Identity struct {
 	Group     string
 	Topic     string
+	TopicID   string // which of the topics that bear the name one after the other; "": not known
 	Partition int32
 	Offset    int64
 }
@@ -31,6 +32,8 @@ func (i *Identity) header(h *event.Header) (ok bool) {
 		i.Group = string(h.Value)
 	case HeaderTopic:
 		i.Topic = string(h.Value)
+	case HeaderFirstTopicID:
+		i.TopicID = string(h.Value)
 	case HeaderFirstPartition:
 		n, ok = number(h.Value, 31)
 		i.Partition = int32(n)

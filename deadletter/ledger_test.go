@@ -58,7 +58,9 @@ func (o *office) append(partition int32, m ...cluster.Message) {
 	}
 }
 
-func identity(first Place) Identity { return Identity{"relay", "chat", first.Partition, first.Offset} }
+func identity(first Place) Identity {
+	return Identity{Group: "relay", Topic: "chat", Partition: first.Partition, Offset: first.Offset}
+}
 
 // mark appends a mark of the letter that first stood there.
 func (o *office) mark(partition int32, first Place, replays int, a Action, to Place) {
@@ -86,6 +88,30 @@ func states(l *Ledger) string {
 	}
 	slices.Sort(all)
 	return strings.Join(all, ", ")
+}
+
+// A topic that is made anew has events at the places of former ones: their letters are others.
+func TestLettersOfATopicThatWasMadeAnewAreOthers(t *testing.T) {
+	inOffice(t, 1, nil, func(o *office) {
+		at := Place{0, 5}
+		of := func(id string) func(*Letter) { return func(l *Letter) { l.Record.TopicID = id } }
+		o.file(0, at, at, 0, of("old"))
+		m := &Mark{Place: Place{Partition: 0}, Identity: identity(at), Action: ActionDiscard, At: time.Now(), By: "ann"}
+		m.Identity.TopicID = "old"
+		if err := o.desk().Mark(context.Background(), []*Mark{m}); err != nil {
+			t.Fatal(err)
+		}
+		o.file(0, at, at, 0, of("new"))
+		l := o.ledger(o.desk(), Reading{})
+		if got := states(l); got != "5 outstanding 0" || l.Entries[0].Identity.TopicID != "new" {
+			t.Fatalf("%s, want the new one's alone", got)
+		}
+		again := &Filed{Identity: l.Entries[0].Identity}
+		r := event.Record{TopicID: "newest", Partition: 0, Offset: 1, Headers: again.ReplayHeaders(nil)}
+		if f := firstOf(&r, "chat", "relay"); f.topicID != "new" || f.offset != 5 {
+			t.Errorf("a replay says that it stood first at %+v", f)
+		}
+	})
 }
 
 func TestALetterIsOutstandingUntilAMarkCoversItAndItsReplayIsSettled(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 )
 
 // Headers of a mark: a record on the letter's own partition that says what was done with it. A mark also bears
-// the letter's HeaderGroup, HeaderTopic, HeaderFirstPartition and HeaderFirstOffset, which are its identity,
-// HeaderReplays, which is up to which of its failures it speaks of, and, for who reads marks, its HeaderRoom
+// the letter's HeaderGroup, HeaderTopic, HeaderFirstTopicID if it has one, HeaderFirstPartition and HeaderFirstOffset,
+// which are its identity, HeaderReplays, which is up to which of its failures it speaks of, and, for who reads marks, its HeaderRoom
 // and HeaderMsgID. It has no key, and an empty value.
 const (
 	HeaderMark          = "roomrelay.mark"           // ActionReplay or ActionDiscard: this is what makes a record a mark
@@ -63,10 +63,11 @@ const maxClaim = 500
 
 // message is the record of the mark.
 func (m *Mark) message() cluster.Message {
-	h := make(list, 0, 14)
+	h := make(list, 0, 15)
 	h.text(HeaderMark, string(m.Action))
 	h.text(HeaderGroup, m.Identity.Group)
 	h.text(HeaderTopic, m.Identity.Topic)
+	h.topicID(m.Identity.TopicID)
 	h.number(HeaderFirstPartition, int64(m.Identity.Partition))
 	h.number(HeaderFirstOffset, m.Identity.Offset)
 	h.number(HeaderReplays, int64(m.Replays))
@@ -122,7 +123,7 @@ func (m *Mark) header(h *event.Header) (ok bool) {
 	case HeaderMark:
 		m.Action = Action(h.Value)
 		ok = m.Action == ActionReplay || m.Action == ActionDiscard
-	case HeaderGroup, HeaderTopic, HeaderFirstPartition, HeaderFirstOffset:
+	case HeaderGroup, HeaderTopic, HeaderFirstTopicID, HeaderFirstPartition, HeaderFirstOffset:
 		ok = m.Identity.header(h)
 	case HeaderReplays:
 		n, ok = number(h.Value, 31)
@@ -153,10 +154,11 @@ func (m *Mark) header(h *event.Header) (ok bool) {
 // ReplayHeaders are what a replayed letter travels with: the event's own headers, and what lets the worker of
 // its group know that it is the same letter should it fail again. Workers of other groups pass it over.
 func (f *Filed) ReplayHeaders(own []event.Header) []event.Header {
-	h := make(list, 0, 6)
+	h := make(list, 0, 7)
 	h.text(HeaderTopic, f.Identity.Topic)
 	h.text(HeaderGroup, f.Identity.Group)
 	h.number(HeaderReplays, int64(f.Replays)+1)
+	h.topicID(f.Identity.TopicID)
 	h.number(HeaderFirstPartition, int64(f.Identity.Partition))
 	h.number(HeaderFirstOffset, f.Identity.Offset)
 	h.text(HeaderFirstFailedAt, f.FirstFailedAt.UTC().Format(timeLayout))

@@ -2,9 +2,9 @@ package deadletter
 
 // key is an Identity in less room.
 type key struct {
-	group, topic uint32
-	partition    int32
-	offset       int64
+	group, topic, topicID uint32
+	partition             int32
+	offset                int64
 }
 
 // names are texts that repeat, each kept once. It belongs to one goroutine.
@@ -36,7 +36,7 @@ func (n *names) same(s string) string {
 }
 
 func (n *names) key(i Identity) key {
-	return key{n.id(i.Group), n.id(i.Topic), i.Partition, i.Offset}
+	return key{n.id(i.Group), n.id(i.Topic), n.id(i.TopicID), i.Partition, i.Offset}
 }
 
 // shelf is one partition of the dead-letter topic as it is read, from old to new. It belongs to one goroutine.

@@ -10,6 +10,7 @@ type Header struct {
 
 // Record is a Kafka record as the consumer hands it out. Its slices belong to it alone.
 type Record struct {
+	TopicID   string // of the topic that it stands in, among those that bear the name in turn; "": brokers don't tell
 	Partition int32
 	Offset    int64
 	// Epoch is the assignment under which the record was read. The same partition has another one

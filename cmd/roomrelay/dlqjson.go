@@ -19,6 +19,7 @@ type letterJSON struct {
 	Topic          string     `json:"topic"`
 	Partition      int32      `json:"partition"` // where the event stood when it failed
 	Offset         int64      `json:"offset"`
+	FirstTopicID   string     `json:"firstTopicId,omitempty"`
 	FirstPartition int32      `json:"firstPartition"` // where it stood first
 	FirstOffset    int64      `json:"firstOffset"`
 	Room           int64      `json:"roomid,omitempty"`
@@ -72,7 +73,7 @@ func jsonOfMark(m *deadletter.Mark) markJSON {
 func jsonOf(e *deadletter.Entry, f *deadletter.Filed) *letterJSON {
 	x := &letterJSON{
 		Place: e.Place.String(), State: e.State.String(), Group: e.Identity.Group, Topic: e.Identity.Topic,
-		Partition: e.Source.Partition, Offset: e.Source.Offset, FirstPartition: e.Identity.Partition, FirstOffset: e.Identity.Offset,
+		Partition: e.Source.Partition, Offset: e.Source.Offset, FirstTopicID: e.Identity.TopicID, FirstPartition: e.Identity.Partition, FirstOffset: e.Identity.Offset,
 		Room: e.Room, Reason: e.Reason, Outcome: e.Outcome, Code: int(e.Code), Replays: int(e.Replays),
 		FailedAt: utc(e.FailedAt.Time()), FirstFailedAt: utc(e.FirstFailedAt.Time()), Written: utc(e.Written.Time()), Author: string(e.By),
 	}

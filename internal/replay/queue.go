@@ -42,7 +42,7 @@ func newQueue(letters []*deadletter.Entry, rate int) *queue {
 
 func firstStood(a, b *deadletter.Entry) int {
 	x, y := &a.Identity, &b.Identity
-	return cmp.Or(cmp.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition), cmp.Compare(x.Offset, y.Offset))
+	return cmp.Or(cmp.Compare(x.Topic, y.Topic), cmp.Compare(x.TopicID, y.TopicID), cmp.Compare(x.Partition, y.Partition), cmp.Compare(x.Offset, y.Offset))
 }
 
 func (q *queue) empty() bool { return len(q.rooms) == 0 }
