@@ -219,6 +219,7 @@ func (j *judge) grow() {
 func (j *judge) deleting(partition int32, offset int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.catchUp() // what is deleted may be an operator's
 	for _, x := range j.books.logs[partition].records[:offset] {
 		x.deleted = true
 	}
@@ -230,6 +231,7 @@ func (j *judge) operated() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.moved = true
+	j.catchUp()
 	for _, l := range j.books.logs {
 		l.clear = 0
 		j.mayPass(l)
@@ -240,6 +242,7 @@ func (j *judge) operated() {
 func (j *judge) passTo(partition int, offset int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.catchUp()
 	l := j.books.logs[partition]
 	l.passed = max(l.passed, offset)
 	for _, x := range l.records[:min(offset, int64(len(l.records)))] {
