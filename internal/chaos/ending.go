@@ -204,6 +204,9 @@ func (r *Run) calm() {
 				busy()
 			}
 		}
+		if busy != nil {
+			time.Sleep(time.Second) // the second of its calls takes a slot as long
+		}
 		if i == 1 {
 			break // two rooms tell as much as ten
 		}
