@@ -205,7 +205,10 @@ func (r *Run) calm() {
 			}
 		}
 		if busy != nil {
-			time.Sleep(time.Second) // the second of its calls takes a slot as long
+			// Its calls take a slot: two of them, and as many again where its owner is in doubt of the first.
+			for i := 0; i < 20 && !r.settled(); i++ {
+				time.Sleep(500 * time.Millisecond)
+			}
 		}
 		if i == 1 {
 			break // two rooms tell as much as ten
