@@ -24,6 +24,7 @@ type report struct {
 	records    []*kgo.Record
 	shown      []imsim.Shown
 	firsts     map[audit.Message]*kgo.Record // of each message
+	acked      map[audit.Message]time.Time   // when its producer heard that it was written
 	copies     int                           // letters beyond the first with one identity
 	deleted    int                           // records that the broker deleted before they were read here
 	twice      int                           // records that repeat another one: a producer wrote them again
@@ -88,7 +89,7 @@ func (s *stand) check(ctx context.Context, t testing.TB) (*report, error) {
 		return nil, err
 	}
 	stats := s.sim.stats(t)
-	r := &report{records: records, shown: s.sim.shown(t), firsts: map[audit.Message]*kgo.Record{}, duplicates: stats.Deduplicated, calls: stats.Calls}
+	r := &report{records: records, shown: s.sim.shown(t), firsts: map[audit.Message]*kgo.Record{}, acked: map[audit.Message]time.Time{}, duplicates: stats.Deduplicated, calls: stats.Calls}
 	in := audit.Input{ByRoom: s.settings["ordering"] == "room", Shown: slices.Values(r.shown)}
 	starts, err := s.cluster.startsOf(ctx, s.topic)
 	if err != nil {
@@ -129,6 +130,12 @@ func (r *report) events(s *stand, records []*kgo.Record, starts ends) (all []aud
 	}
 	s.producer.mu.Lock()
 	defer s.producer.mu.Unlock()
+	for number := range seen {
+		l := &s.producer.lines[number-1]
+		if a, ok := s.producer.acked[number]; ok {
+			r.acked[audit.Message{Room: l.Room, MsgID: l.MsgID}] = a.at
+		}
+	}
 	for number := s.linesAudited + 1; number <= len(s.producer.lines); number++ {
 		switch at, acked := s.producer.acked[number]; {
 		case !acked || seen[number]:

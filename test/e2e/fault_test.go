@@ -138,7 +138,7 @@ func TestTheClusterMisbehaves(t *testing.T) {
 			commits := watchCommits(t, s)
 			s.producer.start()
 			wait(t, 2*time.Second)
-			var f figures
+			f := figures{fromAck: x.bound == boundGraceful}
 			began := time.Now()
 			f.begin()
 			x.do(t, s)

@@ -15,6 +15,9 @@ import (
 // figures are what was measured of one fault that was made several times.
 type figures struct {
 	spans []span
+	// fromAck counts a message from when its producer heard that it was written. What a new leader has written can't
+	// be read before its followers have it, which may take them seconds when leadership moves: that is the brokers' part.
+	fromAck bool
 }
 
 // span is the time in which a fault was felt.
@@ -32,7 +35,7 @@ func (f *figures) tell(t testing.TB, r *report, what string, bound time.Duration
 	t.Helper()
 	var all []time.Duration
 	for _, x := range f.spans {
-		all = append(all, r.silences(x.from, x.to)...)
+		all = append(all, r.silences(x, f.fromAck)...)
 	}
 	if len(all) == 0 {
 		t.Fatalf("%s: nothing was measured", what)
@@ -48,26 +51,36 @@ func (f *figures) tell(t testing.TB, r *report, what string, bound time.Duration
 
 // silences are, for each partition, the longest time that overlaps a span in which none of its messages
 // was shown though one stood in its log. What was shown before the last audit doesn't count.
-func (r *report) silences(from, to time.Time) []time.Duration {
-	return slices.Collect(maps.Values(r.stood(from, to)))
+func (r *report) silences(s span, fromAck bool) []time.Duration {
+	return slices.Collect(maps.Values(r.stood(s, fromAck)))
 }
 
 // stood are the silences by partition.
-func (r *report) stood(from, to time.Time) map[int32]time.Duration {
+func (r *report) stood(s span, fromAck bool) map[int32]time.Duration {
 	shown := map[int32][]showing{}
 	for _, m := range r.shown {
-		if x := r.firsts[audit.Message{Room: m.Room, MsgID: m.MsgID}]; x != nil {
-			shown[x.Partition] = append(shown[x.Partition], showing{m, x.Timestamp})
+		id := audit.Message{Room: m.Room, MsgID: m.MsgID}
+		x := r.firsts[id]
+		if x == nil {
+			continue
 		}
+		from := x.Timestamp
+		if at := r.acked[id]; fromAck && at.After(from) {
+			from = at
+		}
+		if m.At.Before(from) {
+			from = m.At
+		}
+		shown[x.Partition] = append(shown[x.Partition], showing{m, from})
 	}
 	longest := map[int32]time.Duration{}
 	for p, list := range shown {
-		longest[p] = stillest(list, from, to)
+		longest[p] = stillest(list, s.from, s.to)
 	}
 	return longest
 }
 
-// showing is a message with the time at which a broker wrote it to its log.
+// showing is a message with the time from which it counts: when a broker wrote it to its log, or had told so.
 type showing struct {
 	imsim.Shown
 	published time.Time

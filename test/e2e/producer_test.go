@@ -33,13 +33,19 @@ type producer struct {
 
 	mu     sync.Mutex // of the fields below
 	lines  []chat.Line
-	acked  map[int]place // by number of the line
+	acked  map[int]ack // by number of the line
 	failed error
+}
+
+// ack says where a record stands, and when that was heard.
+type ack struct {
+	place
+	at time.Time
 }
 
 func newProducer(t testing.TB, c *cluster, topic string, tr traffic) *producer {
 	t.Helper()
-	p := &producer{traffic: tr, acked: map[int]place{}}
+	p := &producer{traffic: tr, acked: map[int]ack{}}
 	p.connect(t, c, topic)
 	cfg := tr.config()
 	p.pull, p.halt = iter.Pull(chat.Make(cfg))
@@ -105,7 +111,7 @@ func (p *producer) publish(l *chat.Line) {
 			p.failed = errors.Join(p.failed, fmt.Errorf("line %d: %w", l.Number, err))
 			return
 		}
-		p.acked[l.Number] = place{r.Partition, r.Offset}
+		p.acked[l.Number] = ack{place{r.Partition, r.Offset}, time.Now()}
 	})
 }
 

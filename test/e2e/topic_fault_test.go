@@ -151,7 +151,7 @@ func TestATransactionIsLeftOpen(t *testing.T) {
 	closed := time.Now()
 	wait(t, 2*time.Second)
 	r := s.close(t)
-	held := r.stood(open, closed)
+	held := r.stood(span{open, closed}, false)
 	for p, d := range held {
 		if p == partition && d < 9*time.Second {
 			t.Errorf("partition %d stood still for %v only, though a transaction was open", p, d)
