@@ -99,7 +99,9 @@ func New(in Takeover) *Tracker {
 
 func (t *Tracker) inherit(in Takeover) {
 	m := in.Meta
-	t.epoch = m.Epoch
+	if in.Start == m.Offset { // what a reset passes over was read by nobody, whoever wrote it
+		t.epoch = m.Epoch
+	}
 	t.settled = m.Settled.from(in.Start)
 	if n := len(t.settled); n > 0 {
 		t.top = t.settled[n-1].To
