@@ -11,6 +11,7 @@ import (
 
 	"roomrelay/consumer/internal/group"
 	"roomrelay/consumer/internal/offsets"
+	"roomrelay/internal/commits"
 )
 
 // fatalError is what waiting can't cure.
@@ -44,7 +45,7 @@ type logRange struct{ start, end int64 }
 func (cl *claim) take() (position int64, err error) {
 	retry := newRetry()
 	for {
-		var commit group.Committed
+		var commit *commits.Commit
 		var log logRange
 		commit, err = cl.c.member.Committed(cl.reading, cl.partition)
 		if err == nil {
@@ -68,7 +69,7 @@ func (cl *claim) take() (position int64, err error) {
 
 // finding is what a commit is worth.
 type finding struct {
-	commit group.Committed // Found is false if it is of another topic
+	commit *commits.Commit // nil: none, or one of another topic
 	meta   *offsets.Meta   // nil: none that counts
 	said   string          // of it all, for the log
 	anew   bool            // the topic was made anew
@@ -76,9 +77,9 @@ type finding struct {
 }
 
 // examine judges a commit: is it of this topic, and is what an earlier owner read still there?
-func (cl *claim) examine(commit group.Committed) (f finding, err error) {
+func (cl *claim) examine(commit *commits.Commit) (f finding, err error) {
 	f = finding{commit: commit, said: "no commit", anew: cl.anew, cut: whole}
-	if !commit.Found {
+	if commit == nil {
 		return f, nil
 	}
 	meta, said := decode(commit)
@@ -87,7 +88,7 @@ func (cl *claim) examine(commit group.Committed) (f finding, err error) {
 		f.said = said
 		return f, nil
 	case meta.Topic != "" && cl.topicID != "" && meta.Topic != cl.topicID:
-		f.commit, f.said, f.anew = group.Committed{}, "commit of a former topic", true
+		f.commit, f.said, f.anew = nil, "commit of a former topic", true
 		return f, nil
 	}
 	if f.cut, err = cl.cutAt(meta.Epoch, meta.Known()); err != nil {
@@ -102,7 +103,7 @@ func (cl *claim) examine(commit group.Committed) (f finding, err error) {
 }
 
 // decode reads a commit's metadata, and says what it found; meta is nil if it doesn't count.
-func decode(commit group.Committed) (meta *offsets.Meta, said string) {
+func decode(commit *commits.Commit) (meta *offsets.Meta, said string) {
 	meta, err := offsets.Decode(commit.Metadata, commit.Offset)
 	if err != nil {
 		return nil, err.Error()
@@ -113,15 +114,18 @@ func decode(commit group.Committed) (meta *offsets.Meta, said string) {
 // begins makes the tracker from what was found. It returns where reading begins.
 func (cl *claim) begins(f finding, log logRange) (position int64, err error) {
 	in := offsets.Takeover{
-		Start: f.commit.Offset, LogEnd: log.end, Meta: f.meta,
-		Fresh:      cl.c.cfg.Fresh && !f.commit.Found && !f.anew,
+		LogEnd: log.end, Meta: f.meta,
+		Fresh:      cl.c.cfg.Fresh && f.commit == nil && !f.anew,
 		InstanceID: cl.c.cfg.InstanceID, Topic: cl.topicID,
 		Low: cl.c.remembered(memo{cl.topic, cl.partition}),
 	}
-	switch offset := f.commit.Offset; {
-	case f.anew && !f.commit.Found:
+	if f.commit != nil {
+		in.Start = f.commit.Offset
+	}
+	switch offset := in.Start; {
+	case f.anew && f.commit == nil:
 		in.Start = log.start
-	case !f.commit.Found:
+	case f.commit == nil:
 		in.Start, err = cl.reset("no committed offset", log)
 	case f.cut != whole:
 		in.Start = max(log.start, min(offset, f.cut))

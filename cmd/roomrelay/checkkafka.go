@@ -11,6 +11,7 @@ import (
 
 	"roomrelay/deadletter"
 	"roomrelay/internal/cluster"
+	"roomrelay/internal/commits"
 	"roomrelay/internal/config"
 	"roomrelay/internal/login"
 )
@@ -141,24 +142,16 @@ func (k *kafkaCheck) group(ctx context.Context, partitions int) {
 	defer cancel()
 	s := k.settings
 	what := "group " + s.Group
-	all := make([]int, partitions)
+	all := make([]int32, partitions)
 	for i := range all {
-		all[i] = i
+		all[i] = int32(i)
 	}
-	answer, err := k.commits(ctx, &kafka.OffsetFetchRequest{GroupID: s.Group, Topics: map[string][]int{s.Topic: all}})
-	if errors.Is(err, kafka.GroupIdNotFound) { // a group that nobody has joined yet
-		answer, err = &kafka.OffsetFetchResponse{}, nil
-	}
-	if err != nil {
+	found, err := k.commits(ctx, all)
+	if err != nil && !errors.Is(err, kafka.GroupIdNotFound) { // which is a group that nobody has joined yet
 		k.fail(what, "its commits can't be read: %s", explainKafka(err))
 		return
 	}
-	committed := 0
-	for _, p := range answer.Topics[s.Topic] {
-		if p.CommittedOffset >= 0 {
-			committed++
-		}
-	}
+	committed := len(found)
 	switch {
 	case committed == partitions:
 		k.ok(what, "has a commit for each partition")
@@ -176,20 +169,20 @@ const (
 
 // commits asks again while the group's coordinator is being made or moves: the first group of a
 // fresh cluster has none until its brokers have made the topic of the commits.
-func (k *kafkaCheck) commits(ctx context.Context, r *kafka.OffsetFetchRequest) (answer *kafka.OffsetFetchResponse, err error) {
+func (k *kafkaCheck) commits(ctx context.Context, partitions []int32) (found map[int32]commits.Commit, err error) {
+	source := commits.Source{Transport: k.client.Transport, Addr: k.client.Addr, Group: k.settings.Group}
 	for range coordinatorTries {
-		answer, err = k.client.OffsetFetch(ctx, r)
-		if err == nil {
-			err = answer.Error
-		}
-		if !errors.Is(err, kafka.GroupLoadInProgress) && !errors.Is(err, kafka.GroupCoordinatorNotAvailable) && !errors.Is(err, kafka.NotCoordinatorForGroup) {
-			return answer, err
+		found, err = source.Read(ctx, k.settings.Topic, partitions...)
+		switch code, _ := errors.AsType[kafka.Error](err); code {
+		case kafka.GroupLoadInProgress, kafka.GroupCoordinatorNotAvailable, kafka.NotCoordinatorForGroup, kafka.UnstableOffsetCommit:
+		default:
+			return found, err
 		}
 		select {
 		case <-ctx.Done():
-			return answer, err // Kafka's words say more than the deadline's
+			return found, err // Kafka's words say more than the deadline's
 		case <-time.After(coordinatorPause):
 		}
 	}
-	return answer, err
+	return found, err
 }

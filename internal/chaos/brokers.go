@@ -41,6 +41,7 @@ func (r *Run) befallBroker(d Deed) {
 		_ = r.Cluster.MoveTopicPartition(topic, partition, int32(d.Number/16%s.Brokers))
 	case Rehash:
 		r.Cluster.RehashCoordinators()
+		r.laggard.lag(d.For)
 	case Grow:
 		r.grow()
 	case Truncate:

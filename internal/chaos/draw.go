@@ -24,6 +24,8 @@ func Draw(seed uint64) *Plan {
 		p.drawRules(r)
 		p.drawDeeds(r)
 		p.drawTending()
+		p.drawElection()
+		p.drawPassedOver()
 	}
 	return p
 }
@@ -36,9 +38,8 @@ func (p *Plan) drawTending() {
 		return // with latest, nobody can say of a replayed letter whether it is passed over
 	}
 	for range 1 + r.IntN(3) {
-		p.Deeds = append(p.Deeds, Deed{At: between(r, 5*time.Second, p.Length), Do: Tend, Number: r.IntN(1 << 16)})
+		p.befalls(Deed{At: between(r, 5*time.Second, p.Length), Do: Tend, Number: r.IntN(1 << 16)})
 	}
-	slices.SortStableFunc(p.Deeds, func(a, b Deed) int { return cmp.Compare(a.At, b.At) })
 }
 
 func drawSetting(r *rand.Rand) Setting {

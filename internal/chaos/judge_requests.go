@@ -51,7 +51,7 @@ func (j *judge) asked(x *world.Worker, f world.Frame) {
 	}
 }
 
-// committing holds a commit to I2 and I3, and to what it says of what may have been sent.
+// committing holds a commit to I1, I2 and I3, and to what it says of what may have been sent.
 func (j *judge) committing(worker string, q *kmsg.OffsetCommitRequest) {
 	g := j.ground()
 	j.hold(j.conduct(worker), &g)
@@ -79,6 +79,7 @@ func (j *judge) committing(worker string, q *kmsg.OffsetCommitRequest) {
 			}
 			if g.owner[p.Partition] == q.MemberID {
 				j.remembers(worker, p.Partition, &c)
+				j.keeps(worker, p.Partition, c.offset, g.stored[p.Partition].offset)
 			}
 		}
 	}
@@ -114,6 +115,14 @@ func (j *judge) passes(worker string, partition int32, c *commit) {
 	l.clear = max(l.clear, c.offset)
 	for _, r := range c.runs {
 		check(max(r[0], l.clear), r[1])
+	}
+}
+
+// keeps is I1: an owner doesn't take back what is committed. Only an operator's mistake, a commit of what isn't written
+// yet, is corrected.
+func (j *judge) keeps(worker string, partition int32, offset, stored int64) {
+	if offset < stored && stored <= int64(len(j.books.logs[partition].records)) {
+		j.blame("I1", "", "%s commits %d of partition %d, though %d is committed already", worker, offset, partition, stored)
 	}
 }
 

@@ -24,6 +24,7 @@ type Run struct {
 	judge   *judge
 	cover   *coverage
 	sweeper *sweeper
+	laggard *laggard
 	began   time.Time
 	seats   []*seat
 	later   []due
@@ -68,7 +69,7 @@ func Play(t testing.TB, p *Plan) *Report {
 		Relay: p.configure, OnArrival: r.judge.arrived, OnCall: r.judge.ended, Tap: r.judge.asked, Answers: r.judge.answered,
 	})
 	defer r.Close()
-	r.sweeper = newSweeper(r)
+	r.sweeper, r.laggard = newSweeper(r), newLaggard(r)
 	for range p.Setting.Workers {
 		s := r.newSeat()
 		s.fresh = p.Setting.Fresh
@@ -107,6 +108,9 @@ func (r *Run) live() {
 		}
 	}
 	for _, d := range r.plan.Deeds {
+		if d.Do == Rehash {
+			r.after(max(0, d.At-spread(d.Number, 0, longestBehind)), r.laggard.fall)
+		}
 		r.after(d.At, func() { r.happen(d) })
 	}
 	for t := time.Duration(0); t < r.plan.Length; t += 2 * time.Second {

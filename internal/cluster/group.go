@@ -7,41 +7,19 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/describegroups"
+
+	"roomrelay/internal/commits"
 )
 
-// Commit is what a group has committed for a partition.
-type Commit struct {
-	Offset   int64
-	Metadata string
-}
-
 // Commits are a group's of a topic, by partition. A partition without one is left out.
-func (c *Client) Commits(ctx context.Context, group, topic string, partitions []int32) (map[int32]Commit, error) {
-	ids := make([]int, len(partitions))
-	for i, p := range partitions {
-		ids[i] = int(p)
-	}
-	found := map[int32]Commit{}
-	err := c.try(ctx, func(ctx context.Context) error {
-		answer, err := c.client().OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: ids}})
-		if err == nil {
-			err = answer.Error
-		}
+func (c *Client) Commits(ctx context.Context, group, topic string, partitions []int32) (found map[int32]commits.Commit, err error) {
+	source := commits.Source{Transport: c.Transport, Addr: c.Addr, Group: group}
+	err = c.try(ctx, func(ctx context.Context) error {
+		found, err = source.Read(ctx, topic, partitions...)
 		if errors.Is(err, kafka.GroupIdNotFound) { // nobody has joined it yet
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		for _, p := range answer.Topics[topic] {
-			if p.Error != nil {
-				return p.Error
-			}
-			if p.CommittedOffset >= 0 {
-				found[int32(p.Partition)] = Commit{p.CommittedOffset, p.Metadata}
-			}
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the commits of group %q: %w", group, err)

@@ -42,7 +42,8 @@ func offsetsOf(list kadm.ListedOffsets, topic string) ends {
 
 // committed are a group's commits.
 func (c *cluster) committed(ctx context.Context, group, topic string) (ends, error) {
-	got, err := c.admin.FetchOffsets(ctx, group)
+	// Read as the worker reads them: a plain read may miss what a coordinator's predecessor acknowledged.
+	got, err := c.admin.FetchOffsets(kadm.RequireStable(ctx), group)
 	if err == nil {
 		err = got.Error()
 	}

@@ -9,7 +9,8 @@ import (
 
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/findcoordinator"
-	"github.com/segmentio/kafka-go/protocol/offsetfetch"
+
+	"roomrelay/internal/commits"
 )
 
 // Offset is what one partition's commit says.
@@ -152,38 +153,17 @@ func neverSent(err error) bool {
 	return errors.Is(err, kafka.BrokerNotAvailable)
 }
 
-// Committed is a partition's commit as it is stored.
-type Committed struct {
-	Found    bool
-	Offset   int64
-	Metadata string
-}
-
-// Committed reads a partition's commit.
-func (m *Member) Committed(ctx context.Context, partition int32) (Committed, error) {
-	answer, err := roundTrip[*offsetfetch.Response](ctx, m, CommitPatience, &offsetfetch.Request{
-		GroupID: m.cfg.Group,
-		Topics:  []offsetfetch.RequestTopic{{Name: m.cfg.Topic, PartitionIndexes: []int32{partition}}},
-	})
+// Committed reads a partition's commit; nil: there is none.
+func (m *Member) Committed(ctx context.Context, partition int32) (*commits.Commit, error) {
+	ctx, cancel := context.WithTimeout(ctx, CommitPatience)
+	defer cancel()
+	source := commits.Source{Transport: m.cfg.Transport, Addr: m.cfg.Addr, Group: m.cfg.Group}
+	all, err := source.Read(ctx, m.cfg.Topic, partition)
 	if err != nil {
-		return Committed{}, fmt.Errorf("reading the commit of partition %d: %w", partition, err)
+		return nil, fmt.Errorf("reading the group's commit: %w", err)
 	}
-	code := kafka.Error(answer.ErrorCode)
-	for _, t := range answer.Topics {
-		for _, p := range t.Partitions {
-			if t.Name != m.cfg.Topic || p.PartitionIndex != partition {
-				continue
-			}
-			if code == 0 {
-				code = kafka.Error(p.ErrorCode)
-			}
-			if code == 0 {
-				return Committed{p.CommittedOffset >= 0, p.CommittedOffset, p.Metadata}, nil
-			}
-		}
+	if c, found := all[partition]; found {
+		return &c, nil
 	}
-	if code == 0 {
-		code = kafka.Unknown
-	}
-	return Committed{}, fmt.Errorf("reading the commit of partition %d: %w", partition, code)
+	return nil, nil
 }

@@ -1,0 +1,55 @@
+package chaos
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// What is rare draws from streams of its own: none of them gives a seed of seeds.txt anything but what it had when it
+// found something.
+const (
+	elections  = 0x656c656374696f70
+	passedOver = 0x7061737365646f79
+)
+
+// drawElection lets all workers die while the group's coordinator moves: who takes over asks one that was elected a
+// moment ago, and nobody has committed anything since.
+func (p *Plan) drawElection() {
+	r := rand.New(rand.NewPCG(p.Seed, elections))
+	if !one(r, 8) {
+		return
+	}
+	at := between(r, 3*time.Second, p.Length)
+	p.befalls(
+		Deed{At: at, Do: KillAll, For: within(r, 500*time.Millisecond), Number: 3 * r.IntN(1000)},
+		Deed{At: at + within(r, 300*time.Millisecond), Do: Rehash, For: longestBehind, Number: r.IntN(1000)},
+	)
+}
+
+// drawPassedOver lets a partition's log move past the commit and change its leader while nobody reads it, and then
+// auto-offset-reset pass over what came meanwhile.
+func (p *Plan) drawPassedOver() {
+	r := rand.New(rand.NewPCG(p.Seed, passedOver))
+	if !p.Setting.Latest || !one(r, 2) {
+		return
+	}
+	room, at := p.Rooms[r.IntN(len(p.Rooms))], between(r, 3*time.Second, p.Length)
+	partition := 2 * p.home(room) // as befallBroker has it
+	p.befalls(
+		Deed{At: at, Do: KillAll, For: 4 * time.Second},
+		Deed{At: at + time.Second, Do: Truncate, Number: partition},
+		Deed{At: at + 2*time.Second, Do: Move, Number: partition + 2*p.Setting.Partitions*r.IntN(50)},
+	)
+	d := &scribe{plan: p, r: r, n: 7000}
+	for i := range 4 {
+		p.Bursts = append(p.Bursts, d.burst(at+time.Duration(i)*1500*time.Millisecond, 8+r.IntN(8), room, d.sender()))
+	}
+}
+
+// befalls adds deeds.
+func (p *Plan) befalls(some ...Deed) {
+	p.Deeds = append(p.Deeds, some...)
+	slices.SortStableFunc(p.Deeds, func(a, b Deed) int { return cmp.Compare(a.At, b.At) })
+}
