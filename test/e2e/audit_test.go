@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +26,7 @@ type report struct {
 	acked      map[audit.Message]time.Time   // when its producer heard that it was written
 	copies     int                           // letters beyond the first with one identity
 	deleted    int                           // records that the broker deleted before they were read here
+	tombstones int                           // records without a value: they are no events
 	twice      int                           // records that repeat another one: a producer wrote them again
 	duplicates int64                         // messages that were sent again with resendFlag 1 though they had been shown
 	calls      int64
@@ -89,7 +89,9 @@ func (s *stand) check(ctx context.Context, t testing.TB) (*report, error) {
 		return nil, err
 	}
 	stats := s.sim.stats(t)
-	r := &report{records: records, shown: s.sim.shown(t), firsts: map[audit.Message]*kgo.Record{}, acked: map[audit.Message]time.Time{}, duplicates: stats.Deduplicated, calls: stats.Calls}
+	all := len(records)
+	records = slices.DeleteFunc(records, func(x *kgo.Record) bool { return x.Value == nil })
+	r := &report{records: records, tombstones: all - len(records), shown: s.sim.shown(t), firsts: map[audit.Message]*kgo.Record{}, acked: map[audit.Message]time.Time{}, duplicates: stats.Deduplicated, calls: stats.Calls}
 	in := audit.Input{ByRoom: s.settings["ordering"] == "room", Shown: slices.Values(r.shown)}
 	starts, err := s.cluster.startsOf(ctx, s.topic)
 	if err != nil {
@@ -109,10 +111,10 @@ func (s *stand) check(ctx context.Context, t testing.TB) (*report, error) {
 func (r *report) events(s *stand, records []*kgo.Record, starts ends) (all []audit.Event) {
 	seen := map[int]bool{}
 	for _, x := range records {
-		number, err := strconv.Atoi(header(x, headerLine))
+		number := s.numberOf(x)
 		l, ok := s.producer.line(number)
-		if err != nil || !ok {
-			r.violate("record %d/%d is nobody's: line %q", x.Partition, x.Offset, header(x, headerLine))
+		if !ok {
+			r.violate("record %d/%d is nobody's: line %q, %q", x.Partition, x.Offset, header(x, headerLine), x.Value)
 			continue
 		}
 		if seen[number] {

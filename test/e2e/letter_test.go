@@ -65,7 +65,7 @@ func (l *letter) differs(source *kgo.Record, valid bool, partitions int32) strin
 	switch {
 	case l.record.Partition != l.source.partition%partitions:
 		return fmt.Sprintf("it stands in partition %d", l.record.Partition)
-	case !bytes.Equal(l.record.Key, source.Key):
+	case !alike(l.record.Key, source.Key):
 		return fmt.Sprintf("its key is %q instead of %q", l.record.Key, source.Key)
 	case !bytes.Equal(l.record.Value, want):
 		return fmt.Sprintf("its value is %q instead of %q", l.record.Value, want)
@@ -75,9 +75,12 @@ func (l *letter) differs(source *kgo.Record, valid bool, partitions int32) strin
 		return fmt.Sprintf("its identity is %v though its event stands at %v", l.first, l.source)
 	}
 	for _, h := range source.Headers {
-		if !slices.ContainsFunc(l.record.Headers, func(x kgo.RecordHeader) bool { return x.Key == h.Key && bytes.Equal(x.Value, h.Value) }) {
+		if !slices.ContainsFunc(l.record.Headers, func(x kgo.RecordHeader) bool { return x.Key == h.Key && alike(x.Value, h.Value) }) {
 			return fmt.Sprintf("it lacks the source's header %q", h.Key)
 		}
 	}
 	return ""
 }
+
+// alike says that both are null, or neither and the same bytes.
+func alike(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }

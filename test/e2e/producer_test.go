@@ -3,10 +3,12 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -156,4 +158,11 @@ func (p *producer) line(number int) (chat.Line, bool) {
 		return chat.Line{}, false
 	}
 	return p.lines[number-1], true
+}
+
+// numberOf is the number of the first line with the value; 0: there is none.
+func (p *producer) numberOf(value []byte) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return 1 + slices.IndexFunc(p.lines, func(l chat.Line) bool { return bytes.Equal(l.Value, value) })
 }

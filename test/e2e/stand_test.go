@@ -38,6 +38,7 @@ type plan struct {
 	partitions int32   // default 6
 	rate       float64 // events a second; default 150
 	latency    string  // of the API; default 10ms-40ms
+	bad        float64 // share of records that are no events; default 0.01
 	settings   settings
 	topic      map[string]*string // configs of the topic
 }
@@ -66,6 +67,9 @@ func newStand(t testing.TB, c *cluster, p plan) *stand {
 	c.createTopic(t, s.topic, s.partitions, configs)
 	c.createTopic(t, s.letterTopic(), s.partitions, map[string]*string{"cleanup.policy": new("delete")})
 	tr := newTraffic(seed, p.rate)
+	if p.bad > 0 {
+		tr.bad = p.bad
+	}
 	s.sim = startSimulator(t, seed, "--latency", p.latency)
 	s.sim.misbehave(t, &imsim.Faults{Rules: tr.refusals})
 	s.producer = newProducer(t, c, s.topic, tr)
@@ -140,12 +144,22 @@ func (s *stand) close(t testing.TB) *report {
 	return r
 }
 
+// numberOf is the number of the line that a record was published from: it bears it or, where a program has written it that
+// isn't ours, the line's value. 0: it is of none.
+func (s *stand) numberOf(r *kgo.Record) int {
+	text := header(r, headerLine)
+	if text == "" {
+		return s.producer.numberOf(r.Value)
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return number
+}
+
 // lineOf is the line that a record was published from.
 func (s *stand) lineOf(r *kgo.Record) chat.Line {
-	number, err := strconv.Atoi(header(r, headerLine))
-	if err != nil {
-		return chat.Line{}
-	}
-	l, _ := s.producer.line(number)
+	l, _ := s.producer.line(s.numberOf(r))
 	return l
 }

@@ -56,7 +56,12 @@ func (c *cluster) committed(ctx context.Context, group, topic string) (ends, err
 
 // read reads a topic from some offsets up to others; what transactions aborted is left out, and what
 // was deleted from the beginning.
-func (c *cluster) read(ctx context.Context, topic string, from, to ends) (records []*kgo.Record, err error) {
+func (c *cluster) read(ctx context.Context, topic string, from, to ends) ([]*kgo.Record, error) {
+	return c.readAs(ctx, kgo.ReadCommitted(), topic, from, to)
+}
+
+// readAs does so at a level of isolation.
+func (c *cluster) readAs(ctx context.Context, level kgo.IsolationLevel, topic string, from, to ends) (records []*kgo.Record, err error) {
 	starts, err := c.startsOf(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("reading topic %s: %w", topic, err)
@@ -76,7 +81,7 @@ func (c *cluster) read(ctx context.Context, topic string, from, to ends) (record
 	}
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(c.addrs...), kgo.AlwaysRetryEOF(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: parts}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchIsolationLevel(level),
 		// Markers of transactions are records here: one may be the last before an end.
 		kgo.KeepControlRecords(),
 	)
