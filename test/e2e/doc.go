@@ -2,7 +2,7 @@
 // published. Its tests need the build tag e2e and a Docker engine, or a cluster that runs already:
 //
 //	ROOMRELAY_TEST_KAFKA_IMAGE  image of the brokers; default: the official one of the version below
-//	ROOMRELAY_TEST_KCAT         librdkafka's kcat; without it the one on the PATH is taken, if there is one
+//	ROOMRELAY_TEST_KCAT         command of librdkafka's kcat; default: the one on the PATH, or else one in a container
 //	ROOMRELAY_TEST_BROKERS      addresses of a cluster to use instead; tests that break brokers are skipped
 //	ROOMRELAY_TEST_KEEP         folder in which the logs of workers are kept; default: one that is removed
 //
