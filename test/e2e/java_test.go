@@ -37,7 +37,8 @@ func (c *cluster) runTool(ctx context.Context, input, command string) (string, e
 var inside = hostname(1) + ":" + portInside
 
 func (c *cluster) runCommand(ctx context.Context, input, command string) (string, error) {
-	script := fmt.Sprintf("echo %s | base64 -d | /opt/kafka/bin/%s", base64.StdEncoding.EncodeToString([]byte(input)), command)
+	// None takes so long. One that hangs is to be told, rather than the whole run.
+	script := fmt.Sprintf("echo %s | base64 -d | timeout 120 /opt/kafka/bin/%s", base64.StdEncoding.EncodeToString([]byte(input)), command)
 	code, out, err := c.brokers[0].box.Exec(ctx, []string{"/bin/bash", "-c", script}, exec.Multiplexed())
 	if err != nil {
 		return "", fmt.Errorf("running %s: %w", command, err)
