@@ -136,13 +136,21 @@ var threeMembers = regexp.MustCompile(`Stable\s+3\b`)
 
 // A member that speaks the protocol of KIP-848 joins workers, who speak the older one: the group changes over, goes on
 // with both, and changes back when that member leaves. Then workers join a group that was begun by such a member.
+// Dynamic workers or static ones, whose leader may come back without being asked for a plan.
 func TestAGroupChangesItsProtocolAndBack(t *testing.T) {
-	g := newJavaGroup(t, clusterOf(t, 1), 4)
+	c := clusterOf(t, 1)
+	for name, static := range map[string]bool{"dynamic": false, "static": true} {
+		t.Run(name, func(t *testing.T) { changeProtocol(t, c, static) })
+	}
+}
+
+func changeProtocol(t *testing.T, c *cluster, static bool) {
+	g := newJavaGroup(t, c, 4)
 	const newer = "--command-property group.protocol=consumer"
 	first := g.publish(40)
 	g.expect("a group of the newer protocol saw", g.consume(8*time.Second, newer)(), first)
 
-	team := newCrew(t, g.stand, 2, false)
+	team := newCrew(t, g.stand, 2, static)
 	second := g.publish(40)
 	g.settle(t, time.Minute)
 	g.expect("after it the workers showed", g.shown(0), second)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/describegroups"
 	"github.com/segmentio/kafka-go/protocol/syncgroup"
 )
 
@@ -41,12 +42,14 @@ func (m *Member) join(ctx context.Context, reason string) error {
 	if err != nil {
 		return err
 	}
-	partitions, told, err := decodeAssignment(answer, m.cfg.Topic)
+	partitions, err := decodeAssignment(answer, m.cfg.Topic)
 	if err != nil {
 		return fmt.Errorf("reading the assignment: %w", err)
 	}
-	if told >= 0 {
-		planned = told
+	if planned < 0 {
+		if planned, err = m.assigned(ctx); err != nil {
+			m.rarely.Warn().Err(err).Msg("the plan that stands isn't known, so there will be another one")
+		}
 	}
 	m.accept(res, leads, planned, sent, partitions)
 	return nil
@@ -164,7 +167,8 @@ func (m *Member) end(err error) {
 }
 
 // lead makes the plan if this member is to make one. Without LeaderID the broker itself assigns (a
-// KIP-848 group). planned is the partition count that the plan is good for, as far as can be told.
+// KIP-848 group). planned is the partition count that the plan is good for; -1: it is one that was made before, see
+// assigned.
 func (m *Member) lead(res *joinResponse) (leads bool, assignments []syncgroup.RequestAssignment, planned int) {
 	planned = m.Total()
 	switch {
@@ -175,9 +179,12 @@ func (m *Member) lead(res *joinResponse) (leads bool, assignments []syncgroup.Re
 		// members: the old plan stands, but it is still this member that must watch the partitions.
 		const uuid = 36
 		own := m.cfg.InstanceID + "-"
-		return m.cfg.InstanceID != "" && len(res.LeaderID) == len(own)+uuid && strings.HasPrefix(res.LeaderID, own), nil, planned
+		if m.cfg.InstanceID != "" && len(res.LeaderID) == len(own)+uuid && strings.HasPrefix(res.LeaderID, own) {
+			return true, nil, -1
+		}
+		return false, nil, planned
 	case res.SkipAssignment:
-		return true, nil, planned
+		return true, nil, -1
 	}
 	members := make([]*candidate, 0, len(res.Members))
 	for _, x := range res.Members {
@@ -194,14 +201,37 @@ func (m *Member) lead(res *joinResponse) (leads bool, assignments []syncgroup.Re
 		members = append(members, c)
 	}
 	plan(members, planned)
-	told := planned
-	if m.cfg.InstanceID == "" {
-		told = -1 // a dynamic leader that comes back is a new member, and plans
-	}
 	for _, c := range members {
-		assignments = append(assignments, syncgroup.RequestAssignment{MemberID: c.id, Assignment: encodeAssignment(m.cfg.Topic, c.gets, told)})
+		assignments = append(assignments, syncgroup.RequestAssignment{MemberID: c.id, Assignment: encodeAssignment(m.cfg.Topic, c.gets)})
 	}
 	return true, assignments, planned
+}
+
+// assigned counts the partitions that the group's members have: the plan of a leader that comes back without having to
+// make one knew as many. It is less while partitions are on their way from one member to another; then another plan is
+// due anyway. An error, with -1, leads to one, too, which costs little.
+func (m *Member) assigned(ctx context.Context) (n int, err error) {
+	answer, err := roundTrip[*describegroups.Response](ctx, m, m.patience(), &describegroups.Request{Groups: []string{m.cfg.Group}})
+	if err == nil && len(answer.Groups) != 1 {
+		err = errors.New("no answer for it")
+	}
+	if err == nil && answer.Groups[0].ErrorCode != 0 {
+		err = kafka.Error(answer.Groups[0].ErrorCode)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("reading what members of group %q have: %w", m.cfg.Group, err)
+	}
+	all := map[int32]bool{}
+	for _, x := range answer.Groups[0].Members {
+		partitions, err := decodeAssignment(x.MemberAssignment, m.cfg.Topic)
+		if err != nil {
+			return -1, fmt.Errorf("reading what member %q of group %q has: %w", x.MemberID, m.cfg.Group, err)
+		}
+		for _, p := range partitions {
+			all[p] = true
+		}
+	}
+	return len(all), nil
 }
 
 // sendSync sends SyncGroup. When its answer is lost it is sent again: joining again instead would begin

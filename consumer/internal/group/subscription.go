@@ -55,24 +55,19 @@ func decodeSubscription(b []byte) (subscription, error) {
 	return s, r.err
 }
 
-// encodeAssignment writes version 0. planned is the partition count that the leader knew: a static leader that comes
-// back without having to plan reads there whether the plan is still good. Below zero it isn't told: a group whose
-// assignments hold more than partitions can't change to the protocol of KIP-848, since what else they hold would be lost.
-func encodeAssignment(topic string, partitions []int32, planned int) []byte {
+// encodeAssignment writes version 0. There is no user data in it: a group whose assignments have any can't change to the
+// protocol of KIP-848, since it would be lost.
+func encodeAssignment(topic string, partitions []int32) []byte {
 	b := binary.BigEndian.AppendUint16(nil, 0)
 	b = appendTopicPartitions(b, topic, partitions)
-	if planned < 0 {
-		return binary.BigEndian.AppendUint32(b, 0)
-	}
-	b = binary.BigEndian.AppendUint32(b, 4)
-	return binary.BigEndian.AppendUint32(b, uint32(planned))
+	return binary.BigEndian.AppendUint32(b, 0)
 }
 
-// decodeAssignment returns the partitions of topic and the planned count (-1: not told). Nothing at all
-// is an empty assignment: a broker that assigns by itself (KIP-848) may say so.
-func decodeAssignment(b []byte, topic string) (partitions []int32, planned int, err error) {
+// decodeAssignment returns the partitions of topic. Nothing at all is an empty assignment: a broker that assigns by
+// itself (KIP-848) may say so.
+func decodeAssignment(b []byte, topic string) (partitions []int32, err error) {
 	if len(b) == 0 {
-		return nil, -1, nil
+		return nil, nil
 	}
 	r := &reader{b: b}
 	if r.int16() < 0 {
@@ -80,15 +75,9 @@ func decodeAssignment(b []byte, topic string) (partitions []int32, planned int, 
 	}
 	all := map[string][]int32{}
 	r.topicPartitions(all)
-	planned = -1
-	if len(r.b) > 0 {
-		if user := r.bytes(); len(user) == 4 {
-			planned = int(int32(binary.BigEndian.Uint32(user)))
-		}
-	}
 	partitions = all[topic]
 	slices.Sort(partitions)
-	return slices.Compact(partitions), planned, r.err
+	return slices.Compact(partitions), r.err
 }
 
 func appendString(b []byte, s string) []byte {

@@ -43,31 +43,24 @@ func TestASubscriptionOfAnyVersionIsRead(t *testing.T) {
 	}
 }
 
+// And a coordinator finds no user data in it, for the sake of which it would refuse to change the group's protocol (KIP-848).
 func TestOtherClientsCanReadAnAssignment(t *testing.T) {
-	b := encodeAssignment("chat", []int32{0, 4}, 6)
+	b := encodeAssignment("chat", []int32{0, 4})
 	var k kmsg.ConsumerMemberAssignment
-	if err := k.ReadFrom(b); err != nil || len(k.Topics) != 1 || !slices.Equal(k.Topics[0].Partitions, []int32{0, 4}) {
+	if err := k.ReadFrom(b); err != nil || len(k.Topics) != 1 || len(k.UserData) != 0 || !slices.Equal(k.Topics[0].Partitions, []int32{0, 4}) {
 		t.Fatalf("read %+v, %v", k, err)
 	}
-	if got, planned, err := decodeAssignment(b, "chat"); err != nil || planned != 6 || !slices.Equal(got, []int32{0, 4}) {
-		t.Fatalf("read %v, planned %d, %v", got, planned, err)
+	if got, err := decodeAssignment(b, "chat"); err != nil || !slices.Equal(got, []int32{0, 4}) {
+		t.Fatalf("read %v, %v", got, err)
 	}
-	// Where nothing more than partitions is told, a coordinator finds no user data that would be lost (KIP-848).
-	b = encodeAssignment("chat", []int32{0, 4}, -1)
-	if err := k.ReadFrom(b); err != nil || len(k.UserData) != 0 || !slices.Equal(k.Topics[0].Partitions, []int32{0, 4}) {
-		t.Fatalf("read %+v, %v", k, err)
-	}
-	if got, planned, err := decodeAssignment(b, "chat"); err != nil || planned != -1 || !slices.Equal(got, []int32{0, 4}) {
-		t.Fatalf("read %v, planned %d, %v", got, planned, err)
-	}
-	if got, planned, err := decodeAssignment(nil, "chat"); err != nil || planned != -1 || len(got) != 0 {
-		t.Fatalf("empty: %v, planned %d, %v", got, planned, err)
+	if got, err := decodeAssignment(nil, "chat"); err != nil || len(got) != 0 {
+		t.Fatalf("empty: %v, %v", got, err)
 	}
 }
 
 func FuzzMemberMetadata(f *testing.F) {
 	f.Add(encodeSubscription("chat", []int32{3, 5}, 7))
-	f.Add(encodeAssignment("chat", []int32{0, 4}, 6))
+	f.Add(encodeAssignment("chat", []int32{0, 4}))
 	f.Add([]byte{0, 3, 0x7f, 0xff, 0xff, 0xff, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
@@ -78,7 +71,7 @@ func FuzzMemberMetadata(f *testing.F) {
 		if err == nil && len(b) < 2 {
 			t.Fatal("a subscription without a version was accepted")
 		}
-		if p, _, _ := decodeAssignment(b, "chat"); len(p) > len(b) {
+		if p, _ := decodeAssignment(b, "chat"); len(p) > len(b) {
 			t.Fatalf("%d partitions of %d bytes", len(p), len(b))
 		}
 		if !bytes.Equal(before, b) {
