@@ -86,6 +86,7 @@ func TestMetadataThatDoesntCount(t *testing.T) {
 		"roomrelay/1:10:20::::" + raw(1, 1, 0, 1): ErrDamaged, // two runs that touch
 		"roomrelay/1:10:20::::" + raw(0x81, 0, 1): ErrDamaged, // longer than it must be
 		"roomrelay/1:10:20::::" + raw(0x81):       ErrDamaged,
+
 		"roomrelay/1:10:20::::" + raw(1, 255, 255, 255, 255, 255, 255, 255, 255, 127): ErrDamaged, // beyond all offsets
 		"roomrelay/1:10:20::::" + strings.Repeat("AQ", MaxMetadata):                   ErrDamaged,
 		"roomrelay/1:10:20:::-1:":         ErrDamaged,
