@@ -8,6 +8,7 @@ import (
 
 	kafka "github.com/segmentio/kafka-go"
 
+	"roomrelay/consumer/internal/offsets"
 	"roomrelay/internal/fetch"
 )
 
@@ -147,9 +148,14 @@ func (cl *claim) outOfRange(position int64) (next int64, err error) {
 		// In range for the leader of now: the answer came from a replica that lags behind.
 		return position, fmt.Errorf("fetching partition %d at %d: %w", cl.partition, position, kafka.OffsetOutOfRange)
 	}
-	next, err = cl.reset(fmt.Sprintf("offset %d is gone", position), log)
-	if err == nil {
-		cl.passed(next)
+	if next, err = cl.reset(fmt.Sprintf("offset %d is gone", position), log); err != nil {
+		return position, err
 	}
-	return next, err
+	cl.leader = offsets.NoEpoch
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.phase < over {
+		cl.tracker.PassOver(next)
+	}
+	return next, nil
 }

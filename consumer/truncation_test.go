@@ -104,27 +104,44 @@ func TestLeadersThatFollowOneAnotherAreAskedOnceEach(t *testing.T) {
 // Where auto-offset-reset passes records over, nobody has read them: what leaders wrote later than the commit knows of
 // is no sign that the log was cut.
 func TestALogOfWhichSomeWasPassedOverWasNotCut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, seeded(1), kfake.NumBrokers(2), kfake.Ports(19092, 19093))
-		w := g.start()
-		g.publish(0, 20)
-		w.awaitRecords(20)
-		w.stop()
-		g.publish(0, 10)
-		if err := g.MoveTopicPartition(topic, 0, 1-g.LeaderFor(topic, 0)); err != nil {
-			t.Fatal(err)
-		}
-		g.publish(0, 10)
-		if err := g.DeleteRecords(topic, 0, 25); err != nil {
-			t.Fatal(err)
-		}
-		w = g.start(notFresh, func(c *Config) { c.Reset = Latest })
-		w.awaitReady()
-		g.publish(0, 5)
-		w.awaitRecords(5)
-		await(t, "the end", time.Minute, func() bool { c, _ := g.stored(0); return c.Offset == 45 })
-		if n, first := w.count(), w.records()[0].Offset; n != 5 || first != 40 {
-			t.Errorf("%d records from offset %d on, want what comes from 40 on", n, first)
-		}
-	})
+	for name, away := range map[string]func(*worker) (back func(*rig) *worker){
+		"at a takeover": func(w *worker) func(*rig) *worker {
+			w.stop()
+			return func(g *rig) *worker { return g.start(notFresh, latest) }
+		},
+		"while reading": func(w *worker) func(*rig) *worker {
+			w.link.set(true, true)
+			return func(*rig) *worker { w.link.set(false, false); return w }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newRig(t, seeded(1), kfake.NumBrokers(2), kfake.Ports(19092, 19093))
+				w := g.start(latest)
+				w.awaitReady()
+				g.publish(0, 20)
+				w.awaitRecords(20)
+				await(t, "the commit", 5*time.Second, func() bool { c, _ := g.stored(0); return c.Offset == 20 })
+				back := away(w)
+				g.publish(0, 10)
+				if err := g.MoveTopicPartition(topic, 0, 1-g.LeaderFor(topic, 0)); err != nil {
+					t.Fatal(err)
+				}
+				g.publish(0, 10)
+				if err := g.DeleteRecords(topic, 0, 25); err != nil {
+					t.Fatal(err)
+				}
+				w = back(g)
+				await(t, "passed over", 20*time.Second, func() bool { c, _ := g.stored(0); return c.Offset == 40 })
+				before := w.count()
+				g.publish(0, 5)
+				await(t, "the end", time.Minute, func() bool { c, _ := g.stored(0); return c.Offset == 45 })
+				if n, first := w.count()-before, w.records()[before].Offset; n != 5 || first != 40 {
+					t.Errorf("%d records from offset %d on, want what comes from 40 on", n, first)
+				}
+			})
+		})
+	}
 }
+
+func latest(c *Config) { c.Reset = Latest }

@@ -38,10 +38,17 @@ func (p *Plan) drawPassedOver() {
 	room, at := p.Rooms[r.IntN(len(p.Rooms))], between(r, 3*time.Second, p.Length)
 	partition := 2 * p.home(room) // as befallBroker has it
 	p.befalls(
-		Deed{At: at, Do: KillAll, For: 4 * time.Second},
 		Deed{At: at + time.Second, Do: Truncate, Number: partition},
 		Deed{At: at + 2*time.Second, Do: Move, Number: partition + 2*p.Setting.Partitions*r.IntN(50)},
 	)
+	const away = 4 * time.Second // within a session
+	if one(r, 2) {
+		p.befalls(Deed{At: at, Do: KillAll, For: away})
+	} else {
+		for seat := range p.Setting.Workers {
+			p.befalls(Deed{At: at, Do: CutKafka, Worker: seat, For: away})
+		}
+	}
 	d := &scribe{plan: p, r: r, n: 7000}
 	for i := range 4 {
 		p.Bursts = append(p.Bursts, d.burst(at+time.Duration(i)*1500*time.Millisecond, 8+r.IntN(8), room, d.sender()))

@@ -167,6 +167,13 @@ func (t *Tracker) Position(next int64) {
 	t.settled = t.settled.from(next)
 }
 
+// PassOver says that reading goes on at next though nobody has read up to there: which leaders wrote what is before it
+// isn't known.
+func (t *Tracker) PassOver(next int64) {
+	t.Position(next)
+	t.epoch = NoEpoch
+}
+
 // Limit is the first offset that may not be handed out yet: no event at or above it may be sent until a
 // commit that announces it is acknowledged [Await] and unanswered ones can't undo that [LowSentTo]. It
 // never falls before the last commit.
