@@ -166,12 +166,21 @@ func (r *Run) held() bool {
 	return slices.ContainsFunc(r.seats, func(s *seat) bool { return s.worker.Relay.Stats().Hold.Cause != "" })
 }
 
-// epoch is the group's generation; -1: it is none that is at rest.
+// epoch is the group's generation; -1: it is none that is at rest. Where a partition is nobody's, the group is on its
+// way to the next one, though it may be held up on it.
 func (r *Run) epoch() int32 {
-	if info := r.Cluster.GroupInfo(world.Group); info != nil && info.State == "Stable" {
-		return info.Epoch
+	info := r.Cluster.GroupInfo(world.Group)
+	if info == nil || info.State != "Stable" {
+		return -1
 	}
-	return -1
+	assigned := 0
+	for _, m := range info.Members {
+		assigned += len(m.Assignment[world.Topic])
+	}
+	if assigned < r.partitions() {
+		return -1
+	}
+	return info.Epoch
 }
 
 // calm holds the workers to I11 while nothing holds anything back: two messages of a lane that come within
