@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,10 +12,7 @@ import (
 // log, but knows of the high watermark only what its followers have told it, and a plain read sees no further. It
 // knows none until then. Reads that require what is stable wait until it knows.
 func (g *rig) lag() {
-	var mu sync.Mutex
 	g.control(kmsg.OffsetFetch, func(req kmsg.Request) (kmsg.Response, error, bool) {
-		mu.Lock()
-		defer mu.Unlock()
 		r := req.(*kmsg.OffsetFetchRequest)
 		if r.RequireStable {
 			return nil, nil, false

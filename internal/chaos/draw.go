@@ -26,6 +26,7 @@ func Draw(seed uint64) *Plan {
 		p.drawTending()
 		p.drawElection()
 		p.drawPassedOver()
+		p.drawTwoSetUps()
 	}
 	return p
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"roomrelay/internal/imsim"
 )
 
 // What is rare draws from streams of its own: none of them gives a seed of seeds.txt anything but what it had when it
@@ -12,6 +14,7 @@ import (
 const (
 	elections  = 0x656c656374696f70
 	passedOver = 0x7061737365646f79
+	twoSetUps  = 0x74776f736574757f
 )
 
 // drawElection lets all workers die while the group's coordinator moves: who takes over asks one that was elected a
@@ -52,6 +55,16 @@ func (p *Plan) drawPassedOver() {
 	d := &scribe{plan: p, r: r, n: 7000}
 	for i := range 4 {
 		p.Bursts = append(p.Bursts, d.burst(at+time.Duration(i)*1500*time.Millisecond, 8+r.IntN(8), room, d.sender()))
+	}
+}
+
+// drawTwoSetUps lets the credentials be wrong twice, more often than drawRules does: it takes many such worlds until the
+// one batch that was tried in both wasn't tried between.
+func (p *Plan) drawTwoSetUps() {
+	r := rand.New(rand.NewPCG(p.Seed, twoSetUps))
+	wrong := func(x imsim.Rule) bool { return x.Name == setUpRule || x.Name == allRefusedRule }
+	if one(r, 5) && !p.looksAlike && !slices.ContainsFunc(p.Rules, wrong) { // a worker must bear two, not three
+		p.Rules = slices.Insert(p.Rules, 0, p.setUpTwice(r)...)
 	}
 }
 

@@ -17,9 +17,7 @@ func (p *Plan) drawRules(r *rand.Rand) {
 		p.Rules = slices.Insert(p.Rules, 0, p.outage(r))
 	}
 	if one(r, 12) { // two wrong set-ups, one soon after the other
-		first := setUpWithin(within(r, p.Length/2), between(r, 6*time.Second, 14*time.Second))
-		second := setUpWithin(first.Until+between(r, 500*time.Millisecond, 2*time.Second), 12*time.Second)
-		p.Rules = slices.Insert(p.Rules, 0, first, second)
+		p.Rules = slices.Insert(p.Rules, 0, p.setUpTwice(r)...)
 	}
 	if p.looksAlike { // a message looks like a wrong set-up, and once there is one
 		p.Rules = slices.Insert(p.Rules, 0, setUpWithin(within(r, p.Length), between(r, time.Second, 4*time.Second)))
@@ -40,6 +38,13 @@ func (p *Plan) drawRules(r *rand.Rand) {
 	if slices.ContainsFunc(p.Rules, late) { // together they could be later than any rule of a worker can reach
 		p.Rules = slices.DeleteFunc(p.Rules, func(x imsim.Rule) bool { return x.Do == imsim.DoLatency })
 	}
+}
+
+// setUpTwice is credentials that are wrong, are mended, and are wrong again soon after.
+func (p *Plan) setUpTwice(r *rand.Rand) []imsim.Rule {
+	first := setUpWithin(within(r, p.Length/2), between(r, 6*time.Second, 14*time.Second))
+	second := setUpWithin(first.Until+between(r, 500*time.Millisecond, 2*time.Second), 12*time.Second)
+	return []imsim.Rule{first, second}
 }
 
 // setUpWithin is credentials that are wrong for a time.
