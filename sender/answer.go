@@ -12,6 +12,7 @@ type Kind uint8
 const (
 	NoAnswer     Kind = iota // time-out, reset, cut: nobody knows whether the call was taken
 	NotDelivered             // no connection was got: certainly not taken
+	Withheld                 // it wasn't to be sent any more when it came to the wire: nobody has seen a byte
 	Answered                 // by whomever: a status at least, whatever came of the body
 )
 

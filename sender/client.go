@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"roomrelay/event"
@@ -36,7 +34,7 @@ type client struct {
 func newClient(cfg *Config) *client {
 	t := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         cfg.Dial,
+		DialContext:         fencedDial(cfg.Dial),
 		MaxIdleConnsPerHost: max(cfg.MaxInFlight, 1),
 		// Shorter than what gateways usually keep, so that it is us who end a connection: a call on one
 		// that the other side has just ended has no known outcome.
@@ -61,32 +59,21 @@ func newClient(cfg *Config) *client {
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// Attempt makes the call and reads its answer, within the request time-out. Safe for concurrent use.
-func (s *Sender) Attempt(ctx context.Context, call *Call) Answer {
-	a := Answer{Began: time.Now()}
-	s.client.do(ctx, s.urls.all[call.url], call.Events, &a)
-	a.Ended = time.Now()
-	return a
+// Attempt makes the call and reads its answer, within the request time-out. may is asked once more before
+// each write of the call, by other goroutines: false, and no more of it is written. Safe for concurrent use.
+func (s *Sender) Attempt(ctx context.Context, call *Call, may func() bool) Answer {
+	return s.client.do(ctx, s.urls.all[call.url], call.Events, &fence{may: may})
 }
 
-func (c *client) do(ctx context.Context, url *url.URL, events []*event.Event, a *Answer) {
+func (c *client) do(ctx context.Context, url *url.URL, events []*event.Event, f *fence) (a Answer) {
+	a.Began = time.Now()
+	defer func() { a.Ended = time.Now() }()
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	// Whether a connection was got tells what nothing else does for certain: without one, nobody has
-	// seen a byte of the call. net/http asks for another one only when nothing was written to the first,
-	// so the newest counts: got, found dead, and then no other got is not delivered either.
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { connected.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
-	resp, err := c.transport.RoundTrip(c.request(ctx, url, events))
+	resp, err := c.transport.RoundTrip(c.request(f.trace(ctx), url, events))
 	if err != nil {
-		a.Err = err
-		if !connected.Load() {
-			a.Kind = NotDelivered
-		}
-		return
+		a.Kind, a.Err = f.kind(), err
+		return a
 	}
 	defer resp.Body.Close()
 	a.Kind, a.HTTPStatus = Answered, resp.StatusCode
@@ -107,6 +94,7 @@ func (c *client) do(ctx context.Context, url *url.URL, events []*event.Event, a 
 	default:
 		a.read(buf.Bytes(), events)
 	}
+	return a
 }
 
 var errTooLong = errors.New("reading the answer: longer than any answer of the API")

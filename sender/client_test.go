@@ -115,7 +115,7 @@ func TestACallIsSignedAnewAndEncodedAsThePageHasIt(t *testing.T) {
 		for range 3 {
 			c := r.course(7, "a")
 			x := r.call(c)
-			a := r.Attempt(r.t.Context(), x)
+			a := r.Attempt(r.t.Context(), x, always)
 			expect(t, "verdict", r.Judge(time.Now(), c, x, a).Verdict, Listed)
 			time.Sleep(time.Second)
 		}
@@ -135,7 +135,7 @@ func TestASecretThatChangesIsUsedForTheNextCall(t *testing.T) {
 		for _, secret = range []Secret{"first", "second"} {
 			c := r.course(7, "a")
 			x := r.call(c)
-			expect(t, "verdict", r.Judge(time.Now(), c, x, r.Attempt(r.t.Context(), x)).Verdict, Listed)
+			expect(t, "verdict", r.Judge(time.Now(), c, x, r.Attempt(r.t.Context(), x, always)).Verdict, Listed)
 		}
 		expect(t, "connections", len(w.dials), 1)
 	})
@@ -185,7 +185,7 @@ func TestHowAttemptsEnd(t *testing.T) {
 			onWire(t, w, nil, func(r *rig) {
 				c := r.course(1, "a")
 				call := r.call(c)
-				a := r.Attempt(r.t.Context(), call)
+				a := r.Attempt(r.t.Context(), call, always)
 				expect(t, "verdict", a.judge(), x.want)
 				expect(t, "took", a.Ended.Sub(a.Began).Truncate(time.Millisecond), x.took)
 				expect(t, "elsewhere", strings.Join(w.dials, " "), "api.test:80")
@@ -209,7 +209,7 @@ func TestWithoutAConnectionACallIsNotDelivered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := &wire{serve: x.serve}
 			onWire(t, w, func(c *Config) { c.Endpoints = []string{x.scheme + "://api.test"} }, func(r *rig) {
-				a := r.Attempt(r.t.Context(), r.call(r.course(1, "a")))
+				a := r.Attempt(r.t.Context(), r.call(r.course(1, "a")), always)
 				expect(t, "kind", a.Kind, x.want)
 				expect(t, "error", a.Err != nil, true)
 			})
@@ -242,7 +242,7 @@ func TestADeadConnectionThatWasKeptIsNoAttempt(t *testing.T) {
 			}
 			onWire(t, w, nil, func(r *rig) {
 				for i, want := range []Verdict{Listed, x.want} {
-					a := r.Attempt(r.t.Context(), r.call(r.course(1, fmt.Sprint("m", i))))
+					a := r.Attempt(r.t.Context(), r.call(r.course(1, fmt.Sprint("m", i))), always)
 					expect(t, fmt.Sprint("call ", i), a.judge(), want)
 					synctest.Wait()
 				}
@@ -285,11 +285,11 @@ func TestAConnectionFoundDeadBeforeAByteWasWrittenIsNoAttempt(t *testing.T) {
 			}
 			onWire(t, w, func(c *Config) { c.Dial = dial }, func(r *rig) {
 				c := r.course(1, "a", "b")
-				a := r.Attempt(r.t.Context(), r.call(c))
+				a := r.Attempt(r.t.Context(), r.call(c), always)
 				expect(t, "first", a.judge(), Listed)
 				synctest.Wait()
 				dead, refuse = true, !x.again
-				a = r.Attempt(r.t.Context(), r.call(c))
+				a = r.Attempt(r.t.Context(), r.call(c), always)
 				expect(t, "second", a.judge(), x.want)
 			})
 		})
@@ -301,7 +301,7 @@ func TestAnEndOfTheContextEndsAnAttempt(t *testing.T) {
 	onWire(t, w, nil, func(r *rig) {
 		ctx, cancel := context.WithTimeout(r.t.Context(), time.Second)
 		defer cancel()
-		a := r.Attempt(ctx, r.call(r.course(1, "a")))
+		a := r.Attempt(ctx, r.call(r.course(1, "a")), always)
 		expect(t, "took", a.Ended.Sub(a.Began), time.Second)
 		expect(t, "verdict", a.judge(), Unknown)
 	})
@@ -320,7 +320,7 @@ func TestAnEndpointThatCannotBeReachedIsLeftForTheNext(t *testing.T) {
 		try := func(c *Course) Judgement {
 			r.now = time.Now()
 			x := r.call(c)
-			return r.Judge(time.Now(), c, x, r.Attempt(r.t.Context(), x))
+			return r.Judge(time.Now(), c, x, r.Attempt(r.t.Context(), x, always))
 		}
 		c := r.course(1, "a")
 		j := try(c)

@@ -33,6 +33,9 @@ type Judgement struct {
 func (s *Sender) Judge(now time.Time, c *Course, call *Call, a Answer) Judgement {
 	at := s.tick()
 	v := a.judge()
+	if v == Unsent {
+		return s.unsent(now, call)
+	}
 	if v == Duplicate && !call.flagged() {
 		v = Refused
 	}
@@ -153,6 +156,12 @@ func (s *Sender) unknown(now time.Time, at tick, c *Course, call *Call, a *Answe
 		// one that was sent too soon: that one would be no duplicate yet, this one none that is checked.
 		j.Again = latest(now, a.Began.Add(s.cfg.RequestTimeout))
 	}
+}
+
+// unsent is for a call that never left: its events are as they were before it.
+func (s *Sender) unsent(now time.Time, call *Call) Judgement {
+	s.probing = s.probing && !call.probe
+	return Judgement{Verdict: Unsent, Again: now, Absolved: call.absolved()}
 }
 
 // undelivered is for a call that got no connection.

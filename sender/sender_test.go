@@ -36,7 +36,7 @@ func TestTheSecretIsSeenNowhere(t *testing.T) {
 	r := &rig{Sender: s, t: t, now: time.Now()}
 	c := r.course(1, "a")
 	x := r.call(c)
-	r.Judge(r.now, c, x, s.Attempt(t.Context(), x)) // nobody is there
+	r.Judge(r.now, c, x, s.Attempt(t.Context(), x, always)) // nobody is there
 	cfg.Endpoints = []string{"http://user:" + string(cfg.AppSecret) + "@api.test"}
 	_, err = New(cfg)
 	fmt.Fprintln(&out, err)
@@ -162,7 +162,7 @@ func BenchmarkAttempt(b *testing.B) {
 	x := r.call(r.course(1, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j"))
 	b.ReportAllocs()
 	for b.Loop() {
-		if a := r.Attempt(b.Context(), x); a.judge() != Listed {
+		if a := r.Attempt(b.Context(), x, always); a.judge() != Listed {
 			b.Fatal(a.Err)
 		}
 	}

@@ -14,6 +14,7 @@ const (
 	Throttled   Verdict = "throttled"   // over the quota: not taken
 	Unknown     Verdict = "unknown"     // may have been taken
 	Undelivered Verdict = "undelivered" // certainly not taken
+	Unsent      Verdict = "unsent"      // held back on the way to the wire: says nothing of anybody
 	SetUp       Verdict = "set-up"      // the worker is set up wrongly; no message is at fault
 	Refused     Verdict = "refused"     // the request as it is
 )
@@ -23,6 +24,8 @@ func (a *Answer) judge() Verdict {
 	switch a.Kind {
 	case NotDelivered:
 		return Undelivered
+	case Withheld:
+		return Unsent
 	case NoAnswer:
 		return Unknown
 	}
@@ -98,5 +101,5 @@ func (v Verdict) unheard() bool { return v == Unknown || v == Undelivered }
 
 // untaken says that the call was certainly not taken.
 func (v Verdict) untaken() bool {
-	return v == Throttled || v == Undelivered || v == SetUp || v == Refused
+	return v == Throttled || v == Undelivered || v == Unsent || v == SetUp || v == Refused
 }

@@ -35,7 +35,7 @@ func sample(r *relay.Relay, set *config.Settings) telemetry.Sample {
 func verdicts() []string {
 	var all []string
 	for _, v := range []sender.Verdict{
-		sender.Listed, sender.Duplicate, sender.Throttled, sender.Unknown, sender.Undelivered, sender.SetUp, sender.Refused,
+		sender.Listed, sender.Duplicate, sender.Throttled, sender.Unknown, sender.Undelivered, sender.Unsent, sender.SetUp, sender.Refused,
 	} {
 		all = append(all, string(v))
 	}

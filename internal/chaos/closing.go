@@ -46,8 +46,9 @@ func (j *judge) close() {
 	for _, e := range j.books.entries {
 		j.both(e)
 	}
-	// A displaced owner makes its share of the calls until its lease ends, beside the owners that share all of them.
-	if n := j.run.Sim.Stats().ByCode["416"]; n > 0 && !j.run.plan.has(416) && !j.run.usurped() {
+	// A displaced owner makes its share of the calls until its lease ends, beside the owners that share all of them; and
+	// calls that waited for connections come together, though they began one by one.
+	if n := j.run.Sim.Stats().ByCode["416"]; n > 0 && !j.run.plan.has(416) && !j.run.usurped() && !j.run.plan.does(Hesitate) {
 		j.blame("I12", "", "the API said 416 %d times to workers that keep the rate", n)
 	}
 }

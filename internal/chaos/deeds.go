@@ -32,6 +32,7 @@ const (
 	Late      Do = "late request"      // the network keeps requests to Kafka that were given up long ago
 	Refuse    Do = "endpoint refuses"
 	Wall      Do = "wall clock jumps"
+	Hesitate  Do = "slow dials of the API, cut off Kafka"
 )
 
 // What befalls the brokers.
@@ -126,6 +127,14 @@ func (r *Run) befall(s *seat, d Deed) {
 		x.Kafka.Freeze()
 		x.API.Freeze()
 		r.after(over, func() { s.busy = false; x.Kafka.Heal(); x.API.Heal(); r.note("%s thaws", x.Name) })
+	case Hesitate:
+		x.Kafka.Freeze()
+		x.API.Hesitate(spread(d.Number, requestTimeout/2, requestTimeout*9/10))
+		for n := range 8 { // until its lease has run out, calls must dial
+			r.after(r.now()+time.Duration(n)*500*time.Millisecond, x.API.Reset)
+		}
+		heal(x.Kafka)
+		heal(x.API)
 	case Lag:
 		x.Kafka.Slow(0, spread(d.Number, 500*time.Millisecond, 1900*time.Millisecond))
 		r.after(r.now()+8*time.Second, func() { x.Kafka.Freeze() })

@@ -27,6 +27,7 @@ func Draw(seed uint64) *Plan {
 		p.drawElection()
 		p.drawPassedOver()
 		p.drawTwoSetUps()
+		p.drawHesitation()
 	}
 	return p
 }

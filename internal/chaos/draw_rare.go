@@ -15,6 +15,7 @@ const (
 	elections  = 0x656c656374696f70
 	passedOver = 0x7061737365646f79
 	twoSetUps  = 0x74776f736574757f
+	hesitation = 0x686573697461746e
 )
 
 // drawElection lets all workers die while the group's coordinator moves: who takes over asks one that was elected a
@@ -55,6 +56,20 @@ func (p *Plan) drawPassedOver() {
 	d := &scribe{plan: p, r: r, n: 7000}
 	for i := range 4 {
 		p.Bursts = append(p.Bursts, d.burst(at+time.Duration(i)*1500*time.Millisecond, 8+r.IntN(8), room, d.sender()))
+	}
+}
+
+// drawHesitation lets a worker have calls in its hands that wait for a connection when its lease runs out.
+func (p *Plan) drawHesitation() {
+	r := rand.New(rand.NewPCG(p.Seed, hesitation))
+	if !one(r, 10) {
+		return
+	}
+	x := Deed{At: between(r, 2*time.Second, p.Length), Do: Hesitate, Worker: r.IntN(4), For: between(r, 4*time.Second, 9*time.Second), Number: r.IntN(1000)}
+	p.befalls(x)
+	d := &scribe{plan: p, r: r, n: 8000}
+	for range 10 {
+		p.Bursts = append(p.Bursts, d.burst(x.At+within(r, p.Setting.Lease), 1+r.IntN(8), p.Rooms[r.IntN(len(p.Rooms))], d.sender()))
 	}
 }
 

@@ -61,7 +61,7 @@ func TestEveryDeedIsDrawn(t *testing.T) {
 		}
 	}
 	for _, do := range []Do{
-		Kill, KillAll, Stop, Join, Usurp, Freeze, CutKafka, Deaf, CutAPI, DeafAPI, Reset, Wounds, WoundsAPI, Slow, SlowAPI, Lag, Late, Refuse, Wall,
+		Kill, KillAll, Stop, Join, Usurp, Freeze, CutKafka, Deaf, CutAPI, DeafAPI, Reset, Wounds, WoundsAPI, Slow, SlowAPI, Lag, Late, Refuse, Wall, Hesitate,
 		Fault, Unwritable, TooLarge, Move, Rehash, Grow, Truncate, Operator, Tend,
 	} {
 		if times[do] == 0 {

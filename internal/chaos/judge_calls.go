@@ -162,12 +162,13 @@ func (j *judge) roomIsFree(w *conduct, c *call) {
 
 // paced is I12's second half: the share of the rate, and the penalty of a 416.
 func (j *judge) paced(w *conduct, c *call) {
-	if since := c.Began.Sub(w.blocked); !w.blocked.IsZero() && since > instant+j.run.slack() && since < 10*time.Second-instant {
+	bunched := j.run.bunched(c)
+	if since := c.Began.Sub(w.blocked); !bunched && !w.blocked.IsZero() && since > instant+j.run.slack() && since < 10*time.Second-instant {
 		j.blame("I12", "", "%s began call %d %v after a 416", c.worker, c.Number, since)
 	}
 	w.begun = append(w.begun, c.Began)
 	rate := j.run.plan.Setting.Rate
-	if rate == 0 || j.run.slack() > 0 {
+	if rate == 0 || bunched || j.run.slack() > 0 {
 		return
 	}
 	n := 0

@@ -262,6 +262,6 @@ func (j *judge) elsewhere(c *call, until time.Time) bool {
 // unseen says that attempts may end on their way, where nobody sees them.
 func (p *Plan) unseen() bool {
 	return slices.ContainsFunc(p.Deeds, func(d Deed) bool {
-		return slices.Contains([]Do{Freeze, CutAPI, DeafAPI, Reset, WoundsAPI, Refuse, Wall}, d.Do)
+		return slices.Contains([]Do{Freeze, CutAPI, DeafAPI, Reset, WoundsAPI, Refuse, Wall, Hesitate}, d.Do)
 	})
 }

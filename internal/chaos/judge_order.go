@@ -80,7 +80,7 @@ func (j *judge) roomPaced(w *conduct, c *call) {
 	if len(c.Messages) > 1 && size > s.MaxBody {
 		j.blame("I7", c.Messages[0].MsgID, "a call of %d messages has %d bytes of texts; a body may have %d", len(c.Messages), size, s.MaxBody)
 	}
-	if s.RoomRate == 0 || j.run.slack() > 0 || w.mayProbe(c.Began) {
+	if s.RoomRate == 0 || j.run.bunched(c) || j.run.slack() > 0 || w.mayProbe(c.Began) {
 		return // a probe keeps no pace: as long as the API refuses everybody, no room is shown anything
 	}
 	w.sent = slices.DeleteFunc(w.sent, func(b batchAt) bool { return c.Began.Sub(b.at) >= time.Second })
@@ -157,8 +157,7 @@ func (j *judge) stopped(worker string) {
 			return
 		}
 	}
-	cramped := func(d Deed) bool { return d.Do == TooLarge }
-	if j.run.plan.Setting.SmallMeta || slices.ContainsFunc(j.run.plan.Deeds, cramped) {
+	if j.run.plan.Setting.SmallMeta || j.run.plan.does(TooLarge) {
 		return // where the metadata has no room for all of it, some is sent again
 	}
 	g := j.ground()

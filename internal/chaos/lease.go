@@ -62,15 +62,24 @@ func later(a, b time.Time) time.Time {
 // What may begin.
 const (
 	aCall   = "a call"
+	aWrite  = "to write a part of a call"
 	aLetter = "a letter"
 )
+
+// written looks at a worker that writes to the API. However long a call took to get so far, and whatever holds it up from
+// here on, the worker must have looked at its lease at this very instant.
+func (j *judge) written(x *world.Worker) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.leased(j.conduct(x.Name), time.Now(), aWrite)
+}
 
 // leased is I3 at its root: nothing begins when the newest heartbeat that was answered well is older than the
 // lease, or the newest without a rebalance older than the rebalance time-out leaves room for.
 func (j *judge) leased(w *conduct, at time.Time, what string) {
 	s, l := &j.run.plan.Setting, &w.lease
 	slack := instant
-	if what != aCall || !j.run.hears(w.name) {
+	if what == aLetter || what == aCall && !j.run.hears(w.name) {
 		slack = requestTimeout // the worker looked before it asked for metadata, or it was held on its way
 	}
 	slack += j.run.slack()

@@ -148,6 +148,11 @@ func (p *Plan) dribble(at time.Duration) (longest time.Duration) {
 	return longest
 }
 
+// does says that a deed befalls.
+func (p *Plan) does(do Do) bool {
+	return slices.ContainsFunc(p.Deeds, func(d Deed) bool { return d.Do == do })
+}
+
 // sober says that answers come at once or not at all, and that nothing befalls a worker or its links: then the
 // judge knows what a worker knows.
 func (p *Plan) sober() bool {

@@ -66,7 +66,7 @@ func Play(t testing.TB, p *Plan) *Report {
 	r.judge = newJudge(r)
 	r.World = world.New(t, world.Config{
 		Partitions: p.Setting.Partitions, Brokers: p.Setting.Brokers, Forgetful: true, Rate: p.Setting.Rate * 10 / 9, Latency: apart,
-		Relay: p.configure, OnArrival: r.judge.arrived, OnCall: r.judge.ended, Tap: r.judge.asked, Answers: r.judge.answered,
+		Relay: p.configure, OnArrival: r.judge.arrived, OnCall: r.judge.ended, Tap: r.judge.asked, Answers: r.judge.answered, Writes: r.judge.written,
 	})
 	defer r.Close()
 	r.sweeper, r.laggard = newSweeper(r), newLaggard(r)
@@ -201,7 +201,7 @@ func (r *Run) sit(s *seat, anew bool) {
 
 // slack is by how much a link may delay what a worker sends to the API.
 func (r *Run) slack() time.Duration {
-	if slices.ContainsFunc(r.plan.Deeds, func(d Deed) bool { return d.Do == SlowAPI }) {
+	if r.plan.does(SlowAPI) {
 		return 150 * time.Millisecond
 	}
 	return 0

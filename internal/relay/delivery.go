@@ -31,7 +31,7 @@ func (l *loop) send(now time.Time, b *batcher.Batch) {
 	}
 	for _, e := range d.course.Events() {
 		if !l.consumer.Begin(&e.Record) {
-			l.rarely.Warn().Int32("partition", b.Partition).Msg("not sent: the lease has run out, since no heartbeat was answered in time")
+			l.unleased(b.Partition)
 			l.batches.Retry(b, now.Add(leaseRetry))
 			return
 		}
@@ -45,9 +45,15 @@ func (l *loop) send(now time.Time, b *batcher.Batch) {
 		return
 	}
 	p.underway++
+	first := &step.Call.Events[0].Record // the others have its partition and epoch
+	owned := func() bool { return l.consumer.Owned(first) }
 	l.attempts.Go(func() {
-		l.inbox.put(item{landed: &landing{delivery: d, call: step.Call, answer: l.sender.Attempt(l.hard, step.Call)}})
+		l.inbox.put(item{landed: &landing{delivery: d, call: step.Call, answer: l.sender.Attempt(l.hard, step.Call, owned)}})
 	})
+}
+
+func (l *loop) unleased(partition int32) {
+	l.rarely.Warn().Int32("partition", partition).Msg("not sent: the lease has run out, since no heartbeat was answered in time")
 }
 
 // landed takes in the answer of an attempt.
@@ -62,6 +68,9 @@ func (l *loop) landed(x *landing) {
 	}
 	p.underway--
 	j := l.sender.Judge(now, d.course, x.call, x.answer)
+	if j.Verdict == sender.Unsent {
+		l.unleased(d.batch.Partition)
+	}
 	for _, e := range j.Absolved {
 		l.consumer.Absolve(&e.Record)
 	}

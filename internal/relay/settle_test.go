@@ -1,6 +1,8 @@
 package relay_test
 
 import (
+	"context"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -181,6 +183,37 @@ func TestI3_NoAttemptBeginsAfterTheLeaseRanOut(t *testing.T) {
 			t.Errorf("calls after everything was settled: %v", more)
 		}
 		expectNothingTwice(t, w)
+	})
+}
+
+func TestI3_WhatComesToTheWireAfterTheLeaseRanOutIsntSent(t *testing.T) {
+	inWorld(t, world.Config{Forgetful: true}, func(w *world.World) {
+		var x *world.Worker
+		x = w.Start(func(c *relay.Config) {
+			c.Consumer.Lease = 4 * time.Second
+			dial := c.Sender.Dial
+			slow := true
+			c.Sender.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if slow { // as for a process that is stopped after the check
+					slow = false
+					x.Kafka.Freeze()
+					time.Sleep(4500 * time.Millisecond)
+				}
+				return dial(ctx, network, addr)
+			}
+		})
+		w.Publish(world.Chat(1, "ann", 3)...)
+		time.Sleep(30 * time.Second)
+		if calls := w.Calls(); len(calls) > 0 {
+			t.Fatalf("without a lease it sent %v", calls)
+		}
+		x.Kafka.Thaw()
+		w.AwaitSettled(time.Minute)
+		calls := w.Calls()
+		if len(calls) != 1 || slices.Max(calls[0].Flags) != 0 {
+			t.Errorf("sent as %v, want all in one call with resendFlag 0: nobody had seen a byte of it", calls)
+		}
+		expectShown(t, w, 1, ids(world.Chat(1, "ann", 3)))
 	})
 }
 

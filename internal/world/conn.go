@@ -87,6 +87,9 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
+	if c.link.writes != nil {
+		c.link.writes()
+	}
 	if err := c.hold(Out); err != nil {
 		return 0, err
 	}

@@ -299,3 +299,28 @@ func TestASlowLinkMakesEachWayTakeItsTime(t *testing.T) {
 		c.Close()
 	})
 }
+
+func TestADialHesitatesUntilItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := piped()
+		l.Hesitate(time.Second)
+		if _, sound := l.SoundSince(); sound {
+			t.Error("a link that hesitates calls itself sound")
+		}
+		began := time.Now()
+		if _, err := l.Dial(t.Context(), "tcp", "api:80"); err != nil || time.Since(began) != time.Second {
+			t.Errorf("dialled after %v: %v", time.Since(began), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		began = time.Now()
+		if _, err := l.Dial(ctx, "tcp", "api:80"); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != 500*time.Millisecond {
+			t.Errorf("given up after %v: %v", time.Since(began), err)
+		}
+		l.Heal()
+		began = time.Now()
+		if _, err := l.Dial(t.Context(), "tcp", "api:80"); err != nil || time.Since(began) != 0 {
+			t.Errorf("healed, and dialled after %v: %v", time.Since(began), err)
+		}
+	})
+}

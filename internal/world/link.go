@@ -40,6 +40,8 @@ type Link struct {
 	// answers, if not nil, is told of every answer that has come, with the beginning of its bytes, and when it
 	// was asked for. Set before the first Dial.
 	answers func(Frame, time.Time)
+	// writes, if not nil, is told of every write before anything holds it up. Set before the first Dial.
+	writes func()
 	// brittle is for how long after a freeze nothing goes out: what was begun before it ended never arrives.
 	brittle time.Duration
 	world   <-chan struct{} // closed when the world ends
@@ -48,12 +50,14 @@ type Link struct {
 	cut     bool
 	thaw    [2]chan struct{} // by Way; not nil while frozen
 	delay   [2]time.Duration
+	dialing time.Duration // how much longer a dial takes
 	wounds  []Wound
 	refused map[string]bool    // addresses that refuse connections
 	late    map[int16]lateness // by key of the request
 	shaky   time.Time          // until when nothing goes out
 	held    time.Time          // when something was last held up or slowed down
 	touched time.Time          // when a fault was last felt or set
+	dialled time.Time          // when a dial had last hesitated
 	conns   map[*conn]struct{}
 }
 
@@ -70,6 +74,9 @@ func newLink(dial func(context.Context, string, string) (net.Conn, error)) *Link
 
 // Dial connects through the link.
 func (l *Link) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if err := l.hesitate(ctx.Done()); err != nil {
+		return nil, err
+	}
 	if err := l.pass(Out, ctx.Done(), nil); err != nil {
 		return nil, err
 	}
@@ -102,7 +109,7 @@ func (l *Link) touch() { l.touched = time.Now() }
 func (l *Link) SoundSince() (time.Time, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ill := l.cut || l.thaw[Out] != nil || l.thaw[In] != nil || l.delay != [2]time.Duration{} ||
+	ill := l.cut || l.thaw[Out] != nil || l.thaw[In] != nil || l.delay != [2]time.Duration{} || l.dialing > 0 ||
 		len(l.wounds)+len(l.refused)+len(l.late) > 0
 	return l.touched, !ill
 }
@@ -179,6 +186,21 @@ func (l *Link) Slow(out, in time.Duration) {
 	l.delay = [2]time.Duration{Out: out, In: in}
 }
 
+// Hesitate makes every dial take so much longer; zero ends it.
+func (l *Link) Hesitate(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.touch()
+	l.dialing = d
+}
+
+// DialledSlowly says that a dial hesitated and ended after t: what waited for it comes in another pace than it began.
+func (l *Link) DialledSlowly(t time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dialled.After(t)
+}
+
 // Wound adds cuts to come.
 func (l *Link) Wound(wounds ...Wound) {
 	l.mu.Lock()
@@ -194,7 +216,7 @@ func (l *Link) Heal() {
 	l.touch()
 	l.release(Out)
 	l.release(In)
-	l.delay, l.wounds = [2]time.Duration{}, nil
+	l.delay, l.dialing, l.wounds = [2]time.Duration{}, 0, nil
 	clear(l.refused)
 	clear(l.late)
 }
@@ -256,6 +278,21 @@ func (l *Link) linger(w Way, done, closed <-chan struct{}) error {
 		l.held = time.Now()
 	}
 	l.mu.Unlock()
+	return lapse(d, done, closed)
+}
+
+// hesitate waits as long as a dial takes longer.
+func (l *Link) hesitate(done <-chan struct{}) error {
+	l.mu.Lock()
+	d := l.dialing
+	if d > 0 {
+		l.dialled = time.Now().Add(d)
+	}
+	l.mu.Unlock()
+	return lapse(d, done, nil)
+}
+
+func lapse(d time.Duration, done, closed <-chan struct{}) error {
 	if d == 0 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"io"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -82,6 +83,29 @@ func TestEachAnswerIsToldOfOnceWithWhenItWasAskedFor(t *testing.T) {
 		if !slices.Equal(all, want) {
 			t.Errorf("%v, want %v", all, want)
 		}
+	})
+}
+
+func TestEachWriteIsToldOfBeforeAnythingHoldsItUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, peers := piped()
+		var told []time.Time
+		l.writes = func() { told = append(told, time.Now()) }
+		c, _ := l.Dial(t.Context(), "tcp", "api:80")
+		peer := <-peers
+		go func() { _, _ = io.Copy(io.Discard, peer) }()
+		began := time.Now()
+		l.Slow(time.Second, 0)
+		for range 2 {
+			if _, err := c.Write([]byte("POST")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := []time.Time{began, began.Add(time.Second)}; !slices.EqualFunc(told, want, time.Time.Equal) {
+			t.Errorf("told at %v, want %v", told, want)
+		}
+		_ = c.Close()
+		_ = peer.Close()
 	})
 }
 

@@ -53,6 +53,8 @@ type Config struct {
 	Tap func(*Worker, Frame)
 	// Answers is told of every answer of Kafka that a worker has got, and when it had asked.
 	Answers func(*Worker, Frame, time.Time)
+	// Writes is told of every write of a worker to the API before anything holds it up.
+	Writes func(*Worker)
 	// Relay changes a worker's configuration from the defaults of the design.
 	Relay func(*relay.Config)
 	// Loopback puts real sockets in the place of in-memory networks, for benchmarks. Not in a bubble.
@@ -176,6 +178,9 @@ func (w *World) Start(adjust func(*relay.Config)) *Worker {
 	}
 	if w.cfg.Answers != nil {
 		x.Kafka.answers = func(f Frame, asked time.Time) { w.cfg.Answers(x, f, asked) }
+	}
+	if w.cfg.Writes != nil {
+		x.API.writes = func() { w.cfg.Writes(x) }
 	}
 	x.transport = &kafka.Transport{Dial: x.Kafka.Dial, DialTimeout: 3 * time.Second, MetadataTTL: time.Second, MetadataTopics: []string{Topic, Letters}, ClientID: "test"}
 	cfg := w.defaults(x)
