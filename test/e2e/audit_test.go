@@ -103,9 +103,30 @@ func (s *stand) check(ctx context.Context, t testing.TB) (*report, error) {
 		in.Unflagged = append(in.Unflagged, audit.Message{MsgID: "(the simulator doesn't say which)"})
 	}
 	r.Result = audit.Check(in)
+	if r.ShownTwice > 0 {
+		r.showings()
+	}
 	s.audited, s.lettersAudited = to, lettersTo
 	return r, nil
 }
+
+// showings tells of each message that was shown twice when that was, and with which flag it came: only so can it be held
+// against what befell workers at the time.
+func (r *report) showings() {
+	all := map[audit.Message][]string{}
+	for _, m := range r.shown {
+		id := audit.Message{Room: m.Room, MsgID: m.MsgID}
+		all[id] = append(all[id], fmt.Sprintf("%s with resendFlag %d", m.At.Format(clock), m.Resend))
+	}
+	for id, at := range all {
+		if len(at) > 1 {
+			r.violate("%s in room %d was shown at %s", id.MsgID, id.Room, strings.Join(at, ", and at "))
+		}
+	}
+}
+
+// clock is how tests tell what happened when.
+const clock = "15:04:05.000000"
 
 // events are the records as events, by the lines that they were published from.
 func (r *report) events(s *stand, records []*kgo.Record, starts ends) (all []audit.Event) {

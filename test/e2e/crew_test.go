@@ -5,6 +5,7 @@ package e2e
 import (
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -17,12 +18,28 @@ type crew struct {
 	at     []*worker
 
 	kills, inFlight int // how often somebody was killed, and how often with calls on their way
+
+	diary []string // what befell workers, and when
+}
+
+// befell notes what befalls a worker just now.
+func (c *crew) befell(what string, w *worker) {
+	const most = 500 // of a soak of hours only the last minutes matter
+	if len(c.diary) == most {
+		c.diary = c.diary[1:]
+	}
+	c.diary = append(c.diary, time.Now().Format(clock)+" "+w.name+" "+what)
 }
 
 // newCrew starts n workers and waits until they are ready.
 func newCrew(t testing.TB, s *stand, n int, static bool) *crew {
 	t.Helper()
 	c := &crew{stand: s, static: static, rng: rand.New(rand.NewPCG(s.sim.seed, 1)), at: make([]*worker, n)}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("what befell workers:\n%s", strings.Join(c.diary, "\n"))
+		}
+	})
 	for i := range c.at {
 		c.hire(t, i)
 	}
@@ -34,6 +51,7 @@ func newCrew(t testing.TB, s *stand, n int, static bool) *crew {
 func (c *crew) hire(t testing.TB, i int) {
 	t.Helper()
 	c.at[i] = c.stand.hire(t, "w"+strconv.Itoa(i), identityOf(i, c.static))
+	c.befell("begins", c.at[i])
 }
 
 // ready waits until all are.
@@ -74,6 +92,7 @@ func (c *crew) kill(t testing.TB, i int) {
 		c.inFlight++
 	}
 	wait(t, c.moment(25*time.Millisecond))
+	c.befell("is killed", c.at[i])
 	c.at[i].kill()
 	c.kills++
 }
@@ -86,6 +105,7 @@ func (c *crew) stop(t testing.TB, i int) {
 		_, begun := w.logged("worker starts", time.Time{}) // before, a signal ends it as it ends any program
 		return begun || !w.running(), w.lastWords()
 	})
+	c.befell("is stopped", w)
 	if code := w.terminate(t, stopLimit); code != 0 {
 		t.Errorf("%s ended with code %d after SIGTERM; its last words:\n%s", w.name, code, w.lastWords())
 	}

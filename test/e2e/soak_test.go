@@ -54,8 +54,10 @@ var deeds = []deed{
 	{"long nap", 1, func(t testing.TB, c *crew) { c.nap(t, 4*time.Second) }},
 	{"killed asleep", 1, func(t testing.TB, c *crew) {
 		i := c.pick()
+		c.befell("is frozen", c.at[i])
 		c.at[i].freeze()
 		wait(t, c.moment(3*time.Second))
+		c.befell("is killed", c.at[i])
 		c.at[i].kill()
 		c.kills++
 		c.hire(t, i)
@@ -67,8 +69,9 @@ var deeds = []deed{
 func (c *crew) nap(t testing.TB, length time.Duration) {
 	t.Helper()
 	w := c.at[c.pick()]
+	c.befell("is frozen", w)
 	w.freeze()
-	defer w.thaw()
+	defer func() { c.befell("thaws", w); w.thaw() }()
 	wait(t, length)
 }
 
