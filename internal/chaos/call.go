@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"roomrelay/internal/imsim"
 )
@@ -16,10 +17,11 @@ type call struct {
 	lanes   []laneOf
 	over    bool // it was answered, or cut
 	class   class
-	trouble bool // it began while its room was in trouble
-	firm    bool // it had not been held on its way
-	faint   bool // its answer may not have been heard in time
-	doubted bool // it was refused while everything was: that is the worker's set-up and no message's
+	trouble bool          // it began while its room was in trouble
+	firm    bool          // it had not been held on its way
+	waited  time.Duration // at most so long before it arrived it had begun, and waited for its connection
+	faint   bool          // its answer may not have been heard in time
+	doubted bool          // it was refused while everything was: that is the worker's set-up and no message's
 }
 
 // class is what the answer to a call says of it.

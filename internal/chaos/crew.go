@@ -21,9 +21,10 @@ func (r *Run) hears(worker string) bool {
 	return sound && time.Since(since) > 2*requestTimeout
 }
 
-// bunched says that calls of the last second may have waited for connections, and come in another pace than they began.
-func (r *Run) bunched(c *call) bool {
-	return r.worker(c.worker).API.DialledSlowly(c.Began.Add(-time.Second - requestTimeout))
+// hesitated says for how long calls of the last second may have waited for connections: so much earlier they began, and
+// they come in another pace than that.
+func (r *Run) hesitated(worker string) time.Duration {
+	return r.worker(worker).API.Hesitated(time.Now().Add(-time.Second - requestTimeout))
 }
 
 // mayProbe says that attempts of the worker may have ended on their way lately, where nobody sees them: what it

@@ -52,6 +52,7 @@ type conduct struct {
 	stopped time.Time       // since when there were ten of them in three rooms; zero: there aren't
 	sent    []batchAt
 	lease   lease
+	joined  time.Time // when its membership began
 }
 
 // heard notes what an answer says of the API and of the worker's set-up. Of answers at one instant the good one

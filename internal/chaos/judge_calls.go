@@ -18,7 +18,7 @@ func (j *judge) arrived(x imsim.Call) {
 	defer j.mu.Unlock()
 	c := &call{Call: x, worker: nameOf(x.Host)}
 	j.catchUp()
-	c.firm = j.run.hears(c.worker)
+	c.firm, c.waited = j.run.hears(c.worker), j.run.hesitated(c.worker)
 	w := j.conduct(c.worker)
 	g := j.ground()
 	j.hold(w, &g)
@@ -113,7 +113,7 @@ func (j *judge) mayBeSent(c *call, e *entry, flag uint8, g *ground) {
 // lanesAreFree is I6 at its root: one batch of a lane at a time.
 func (j *judge) lanesAreFree(c *call) {
 	for _, p := range j.open {
-		if c.Began.Sub(p.Began) >= requestTimeout-j.run.slack() {
+		if c.Began.Sub(p.Began) >= requestTimeout-p.waited-j.run.slack() {
 			continue // who sent it has given it up
 		}
 		if !slices.ContainsFunc(p.entries, func(e *entry) bool { return e != nil && !e.records[0].deleted }) {
@@ -162,13 +162,12 @@ func (j *judge) roomIsFree(w *conduct, c *call) {
 
 // paced is I12's second half: the share of the rate, and the penalty of a 416.
 func (j *judge) paced(w *conduct, c *call) {
-	bunched := j.run.bunched(c)
-	if since := c.Began.Sub(w.blocked); !bunched && !w.blocked.IsZero() && since > instant+j.run.slack() && since < 10*time.Second-instant {
+	if since := c.Began.Sub(w.blocked); c.waited == 0 && !w.blocked.IsZero() && since > instant+j.run.slack() && since < 10*time.Second-instant {
 		j.blame("I12", "", "%s began call %d %v after a 416", c.worker, c.Number, since)
 	}
 	w.begun = append(w.begun, c.Began)
 	rate := j.run.plan.Setting.Rate
-	if rate == 0 || bunched || j.run.slack() > 0 {
+	if rate == 0 || c.waited > 0 || j.run.slack() > 0 {
 		return
 	}
 	n := 0

@@ -80,7 +80,7 @@ func (j *judge) roomPaced(w *conduct, c *call) {
 	if len(c.Messages) > 1 && size > s.MaxBody {
 		j.blame("I7", c.Messages[0].MsgID, "a call of %d messages has %d bytes of texts; a body may have %d", len(c.Messages), size, s.MaxBody)
 	}
-	if s.RoomRate == 0 || j.run.bunched(c) || j.run.slack() > 0 || w.mayProbe(c.Began) {
+	if s.RoomRate == 0 || c.waited > 0 || j.run.slack() > 0 || w.mayProbe(c.Began) {
 		return // a probe keeps no pace: as long as the API refuses everybody, no room is shown anything
 	}
 	w.sent = slices.DeleteFunc(w.sent, func(b batchAt) bool { return c.Began.Sub(b.at) >= time.Second })
@@ -150,9 +150,11 @@ func (j *judge) oneProbe(w *conduct, c *call) {
 func (j *judge) stopped(worker string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	lapsed := j.conduct(worker).lease.lapsed
+	// With its lease, or its membership, it may have lost a partition and what it knew of it, to someone else or to itself.
+	w := j.conduct(worker)
+	since := later(w.lease.lapsed, w.joined)
 	for _, c := range j.open {
-		if c.worker == worker && time.Since(c.Began) < requestTimeout-instant && c.Began.After(lapsed) {
+		if c.worker == worker && time.Since(c.Began) < requestTimeout-instant && c.Began.After(since) {
 			j.blame("I8", c.Messages[0].MsgID, "%s has stopped in order, though its call %d is on its way since %v", worker, c.Number, time.Since(c.Began))
 			return
 		}
@@ -162,8 +164,8 @@ func (j *judge) stopped(worker string) {
 	}
 	g := j.ground()
 	for _, c := range j.calls {
-		if c.worker != worker || c.faint || c.class != listed || !c.Ended.After(lapsed) {
-			continue // with its lease it may have lost the partition, and what it knew of it, to someone else or to itself
+		if c.worker != worker || c.faint || c.class != listed || !c.Ended.After(since) {
+			continue
 		}
 		for i, e := range c.entries {
 			if e == nil || len(e.records) > 1 || c.Messages[i].Listed != imsim.InSuccess {

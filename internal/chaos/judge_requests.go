@@ -38,7 +38,7 @@ func (j *judge) asked(x *world.Worker, f world.Frame) {
 			// What was on its way for an earlier membership tells the worker nothing of its rooms.
 			w := j.conduct(x.Name)
 			clear(w.rooms)
-			w.unclear = time.Now().Add(requestTimeout)
+			w.joined, w.unclear = time.Now(), time.Now().Add(requestTimeout)
 		}
 		j.members[q.MemberID] = x.Name
 	case *kmsg.OffsetCommitRequest:

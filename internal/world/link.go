@@ -58,6 +58,7 @@ type Link struct {
 	held    time.Time          // when something was last held up or slowed down
 	touched time.Time          // when a fault was last felt or set
 	dialled time.Time          // when a dial had last hesitated
+	waited  time.Duration      // ... for how long
 	conns   map[*conn]struct{}
 }
 
@@ -194,11 +195,14 @@ func (l *Link) Hesitate(d time.Duration) {
 	l.dialing = d
 }
 
-// DialledSlowly says that a dial hesitated and ended after t: what waited for it comes in another pace than it began.
-func (l *Link) DialledSlowly(t time.Time) bool {
+// Hesitated says for how long dials hesitated that ended after t: what waited for them had begun so much earlier.
+func (l *Link) Hesitated(t time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.dialled.After(t)
+	if l.dialled.After(t) {
+		return l.waited
+	}
+	return 0
 }
 
 // Wound adds cuts to come.
@@ -286,7 +290,7 @@ func (l *Link) hesitate(done <-chan struct{}) error {
 	l.mu.Lock()
 	d := l.dialing
 	if d > 0 {
-		l.dialled = time.Now().Add(d)
+		l.dialled, l.waited = time.Now().Add(d), d
 	}
 	l.mu.Unlock()
 	return lapse(d, done, nil)
