@@ -19,23 +19,35 @@ import (
 // under the quota.
 const settleWithin = 3 * time.Minute
 
-// settle waits until nothing is left. A message to every room now and then stands for the life that goes
-// on: one that is refused says nothing while no other is answered.
+// longest is how long it may take until nothing is left.
+func (r *Run) longest() time.Duration {
+	limit, calls := settleWithin, time.Duration(2*r.judge.published()) // a message a call, and each once more because of its flag
+	if rate, all := r.plan.Setting.Rate, r.partitions(); rate >= all { // all in the one partition of a worker
+		limit += calls * time.Second / time.Duration(rate/all)
+	} else if rate > 0 {
+		limit += calls * time.Second * time.Duration(all) / time.Duration(rate)
+	}
+	if pace := r.plan.Setting.RoomRate; pace > 0 { // all in one room
+		limit += calls * time.Second / time.Duration(pace)
+	}
+	return limit
+}
+
+// settle waits until nothing is left. When nothing moves, a message to every room stands for the life that goes on: one
+// that is refused says nothing while no other is answered.
 func (r *Run) settle() {
-	limit := settleWithin
-	if s := &r.plan.Setting; s.Rate > 0 { // a message a call, by who has the fewest partitions
-		limit += time.Duration(r.judge.published()*s.Partitions) * time.Second / time.Duration(s.Rate)
-	}
-	if pace := r.plan.Setting.RoomRate; pace > 0 { // all in one room, and each once more because of its flag
-		limit += time.Duration(2*r.judge.published()) * time.Second / time.Duration(pace)
-	}
+	limit := r.longest()
 	end := r.now() + limit
+	at := int64(-1)
 	for round := 0; ; round++ {
 		if round == relieveAfter {
 			r.relieve()
 		}
-		for _, room := range r.plan.Rooms {
-			r.write(r.extra(room, r.plan.home(room), "last"))
+		before := at
+		if at = r.done(); at <= before || round == 0 {
+			for _, room := range r.plan.Rooms {
+				r.write(r.extra(room, r.plan.home(room), "last"))
+			}
 		}
 		for i := range 20 {
 			time.Sleep(500 * time.Millisecond)
@@ -91,6 +103,15 @@ func (r *Run) partitions() int { return r.plan.Setting.Partitions + len(r.grown)
 
 func (r *Run) end(partition int) int64 {
 	return r.Cluster.PartitionInfo(world.Topic, int32(partition)).HighWatermark
+}
+
+// done is how many records are committed.
+func (r *Run) done() (n int64) {
+	for p := range r.partitions() {
+		offset, _ := r.Committed(p)
+		n += max(0, offset)
+	}
+	return n
 }
 
 func (r *Run) settled() bool {
