@@ -52,6 +52,13 @@ func (j *judge) answered(x *world.Worker, f world.Frame, asked time.Time) {
 	}
 }
 
+// joins says that the worker has asked to join the group and doesn't know yet what it is assigned.
+func (j *judge) joins(worker string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.conduct(worker).lease.joining
+}
+
 func later(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b
