@@ -19,6 +19,7 @@ const (
 // Answer is what came back of an attempt.
 type Answer struct {
 	Began, Ended time.Time
+	Written      time.Time // when the last byte of the call went out, as far as is known; zero: none did
 	Kind         Kind
 	Err          error // of the transport
 	HTTPStatus   int

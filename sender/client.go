@@ -62,12 +62,12 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // Attempt makes the call and reads its answer, within the request time-out. may is asked once more before
 // each write of the call, by other goroutines: false, and no more of it is written. Safe for concurrent use.
 func (s *Sender) Attempt(ctx context.Context, call *Call, may func() bool) Answer {
-	return s.client.do(ctx, s.urls.all[call.url], call.Events, &fence{may: may})
+	return s.client.do(ctx, s.urls.all[call.url], call.Events, &fence{may: may, began: time.Now()})
 }
 
 func (c *client) do(ctx context.Context, url *url.URL, events []*event.Event, f *fence) (a Answer) {
-	a.Began = time.Now()
-	defer func() { a.Ended = time.Now() }()
+	a.Began = f.began
+	defer func() { a.Written, a.Ended = f.written(), time.Now() }()
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	resp, err := c.transport.RoundTrip(c.request(f.trace(ctx), url, events))

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 )
 
 // fence is the last look before bytes of one call leave the process. Between the wiring's check and the wire
@@ -20,10 +21,14 @@ import (
 // before it, and below TLS, so that neither handshake nor encryption comes between.
 type fence struct {
 	may       func() bool
-	connected atomic.Bool // the newest connection was got
-	passed    atomic.Bool // something was written
+	began     time.Time
+	connected atomic.Bool  // the newest connection was got
+	wrote     atomic.Int64 // from began until something was last written; writing; 0: nothing was
 	refused   atomic.Bool
 }
+
+// writing stands in fence.wrote while somebody writes.
+const writing = -1
 
 var errWithheld = errors.New("not sent: on the way to the wire the lease ran out, or the partition was lost")
 
@@ -58,12 +63,24 @@ func (f *fence) guard(c net.Conn) {
 // call, and nobody has if the fence held the first one back.
 func (f *fence) kind() Kind {
 	switch {
-	case f.refused.Load() && !f.passed.Load():
+	case f.refused.Load() && f.wrote.Load() == 0:
 		return Withheld
 	case !f.connected.Load():
 		return NotDelivered
 	}
 	return NoAnswer
+}
+
+// written is when something of the call was last written; zero: nothing was.
+func (f *fence) written() time.Time {
+	switch d := f.wrote.Load(); d {
+	case 0:
+		return time.Time{}
+	case writing:
+		return time.Now()
+	default:
+		return f.began.Add(time.Duration(d))
+	}
 }
 
 // fenced is a connection to the API. What is written before it has served a call is the handshake's.
@@ -81,8 +98,10 @@ func (c *fenced) Write(p []byte) (int, error) {
 		f.refused.Store(true)
 		return 0, errWithheld
 	}
-	f.passed.Store(true)
-	return c.Conn.Write(p)
+	f.wrote.Store(writing)
+	n, err := c.Conn.Write(p)
+	f.wrote.Store(max(1, int64(time.Since(f.began))))
+	return n, err
 }
 
 // fencedDial dials connections that a fence can stand before.

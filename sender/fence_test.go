@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -80,6 +81,24 @@ func TestACallOfWhichAPartWasWrittenMayHaveBeenTaken(t *testing.T) {
 		expect(t, "kind", a.Kind, NoAnswer)
 		r.Judge(r.now, c, x, a)
 		expect(t, "flag", x.Events[0].Flag, 1)
+	})
+}
+
+func TestI5_WhatIsntAnsweredIsntSentAgainBeforeTheTimeOutHasPassedSinceItWasWritten(t *testing.T) {
+	w := &wire{serve: over(func(*http.Request, string, net.Conn) {})}
+	slow := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		<-time.After(3 * time.Second)
+		return w.dial(ctx, network, addr)
+	}
+	onWire(t, w, func(c *Config) { c.Dial = slow }, func(r *rig) {
+		c := r.course(1, "a")
+		x := r.call(c)
+		began := time.Now()
+		a := r.Attempt(r.t.Context(), x, always)
+		expect(t, "ended", a.Ended.Sub(began), 5*time.Second)
+		j := r.Judge(time.Now(), c, x, a)
+		// The API has had it for two seconds, and may still take it.
+		expect(t, "again", j.Again.Sub(began).Round(time.Millisecond), 8*time.Second)
 	})
 }
 

@@ -153,8 +153,9 @@ func (s *Sender) unknown(now time.Time, at tick, c *Course, call *Call, a *Answe
 	s.silence(now, at, c, call, a, j)
 	if a.HTTPStatus != 200 || !a.HasCode {
 		// Without an answer of the API the call may still be on its way, and be taken after a second
-		// one that was sent too soon: that one would be no duplicate yet, this one none that is checked.
-		j.Again = latest(now, a.Began.Add(s.cfg.RequestTimeout))
+		// one that was sent too soon: that one would be no duplicate yet, this one none that is checked. It
+		// has been there since it was written, which may be long after its dial began.
+		j.Again = latest(now, latest(a.Began, a.Written).Add(s.cfg.RequestTimeout))
 	}
 }
 

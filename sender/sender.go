@@ -3,7 +3,7 @@
 //
 // It promises that a message which may have reached the API goes again only with resendFlag 1 (but for
 // the case in which the API itself says that it never had it), that an attempt without an answer is not
-// repeated before its request time-out has passed, that no sliding second has more calls than the rate,
+// repeated before the request time-out has passed since it was written, that no sliding second has more calls than the rate,
 // that no call begins within the penalty of a 416, that an outage, wrong credentials or a wrong URL never
 // end in a refusal, and that the app secret appears in no error, log or metric.
 //

@@ -152,9 +152,12 @@ func (p *Plan) drawCombinations(r *rand.Rand) {
 }
 
 func (p *Plan) lateAround(r *rand.Rand, at time.Duration) {
+	p.lateFor(r, max(0, at-1500*time.Millisecond), at+500*time.Millisecond)
+}
+
+func (p *Plan) lateFor(r *rand.Rand, from, until time.Duration) {
 	x := imsim.Rule{
-		Do: imsim.DoStall, Late: true, Taken: true, Delay: between(r, 600*time.Millisecond, latest),
-		From: max(0, at-1500*time.Millisecond), Until: at + 500*time.Millisecond,
+		Do: imsim.DoStall, Late: true, Taken: true, Delay: between(r, 600*time.Millisecond, latest), From: from, Until: until,
 	}
 	p.Rules = slices.DeleteFunc(p.Rules, func(x imsim.Rule) bool { return x.Do == imsim.DoLatency })
 	p.Rules = append(p.Rules, x)

@@ -59,7 +59,8 @@ func (p *Plan) drawPassedOver() {
 	}
 }
 
-// drawHesitation lets a worker have calls in its hands that wait for a connection when its lease runs out.
+// drawHesitation lets a worker have calls in its hands that wait for a connection when its lease runs out. Or the API
+// takes them late, so that what counts is since when it has had them.
 func (p *Plan) drawHesitation() {
 	r := rand.New(rand.NewPCG(p.Seed, hesitation))
 	if !one(r, 10) {
@@ -67,6 +68,10 @@ func (p *Plan) drawHesitation() {
 	}
 	x := Deed{At: between(r, 2*time.Second, p.Length), Do: Hesitate, Worker: r.IntN(4), For: between(r, 4*time.Second, 9*time.Second), Number: r.IntN(1000)}
 	p.befalls(x)
+	if one(r, 2) {
+		p.lateFor(r, x.At, x.At+x.For)
+		p.Setting.NeverHad = imsim.NeverHadRefuse
+	}
 	d := &scribe{plan: p, r: r, n: 8000}
 	for range 10 {
 		p.Bursts = append(p.Bursts, d.burst(x.At+within(r, p.Setting.Lease), 1+r.IntN(8), p.Rooms[r.IntN(len(p.Rooms))], d.sender()))

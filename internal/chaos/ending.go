@@ -21,16 +21,16 @@ const settleWithin = 3 * time.Minute
 
 // longest is how long it may take until nothing is left.
 func (r *Run) longest() time.Duration {
-	limit, calls := settleWithin, time.Duration(2*r.judge.published()) // a message a call, and each once more because of its flag
+	calls, seconds := 2*r.judge.published(), 0                         // a message a call, and each once more because of its flag
 	if rate, all := r.plan.Setting.Rate, r.partitions(); rate >= all { // all in the one partition of a worker
-		limit += calls * time.Second / time.Duration(rate/all)
+		seconds += calls / (rate / all)
 	} else if rate > 0 {
-		limit += calls * time.Second * time.Duration(all) / time.Duration(rate)
+		seconds += calls * all / rate
 	}
 	if pace := r.plan.Setting.RoomRate; pace > 0 { // all in one room
-		limit += calls * time.Second / time.Duration(pace)
+		seconds += calls / pace
 	}
-	return limit
+	return settleWithin + time.Duration(seconds)*time.Second
 }
 
 // settle waits until nothing is left. When nothing moves, a message to every room stands for the life that goes on: one

@@ -113,7 +113,7 @@ func (j *judge) mayBeSent(c *call, e *entry, flag uint8, g *ground) {
 // lanesAreFree is I6 at its root: one batch of a lane at a time.
 func (j *judge) lanesAreFree(c *call) {
 	for _, p := range j.open {
-		if c.Began.Sub(p.Began) >= requestTimeout-p.waited-j.run.slack() {
+		if c.Began.Sub(p.Began) >= requestTimeout-j.run.slack() {
 			continue // who sent it has given it up
 		}
 		if !slices.ContainsFunc(p.entries, func(e *entry) bool { return e != nil && !e.records[0].deleted }) {
