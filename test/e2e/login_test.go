@@ -44,7 +44,7 @@ func command(t testing.TB, s settings, args ...string) said {
 // become letters.
 func TestEveryLoginWorksWithTheDocumentedPermissions(t *testing.T) {
 	f := fortressOf(t)
-	s := newStand(t, f.cluster, plan{partitions: 3, settings: quick()})
+	s := newStand(t, f.cluster, plan{partitions: 3, settings: patient()})
 	f.grant(t, s, "worker", documented(t, forWorker)...)
 	for _, w := range ways {
 		in := f.in(t, w, "worker")

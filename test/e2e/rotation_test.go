@@ -17,7 +17,7 @@ const under = 60 * time.Second
 // twice, nobody restarts.
 func TestSessionsEndAndFilesChangeUnderLoad(t *testing.T) {
 	f := fortressOf(t)
-	s := newStand(t, f.cluster, plan{partitions: 8, settings: quick()})
+	s := newStand(t, f.cluster, plan{partitions: 8, settings: patient()})
 	f.grant(t, s, "worker", documented(t, forWorker)...)
 	k := newKeeper(t, s.sim)
 	secret := file(t, "app-secret", appSecret+"\n")
@@ -66,7 +66,7 @@ type rotation struct {
 
 func newRotation(t testing.TB, f *fortress, s *stand) *rotation {
 	t.Helper()
-	r := &rotation{f: f, ca: file(t, "ca.pem", f.authority.pem), token: file(t, "token", token("worker", tokens))}
+	r := &rotation{f: f, ca: file(t, "ca.pem", f.authority.pem), token: file(t, "token", token("worker", firstToken))}
 	for _, w := range []way{{"locked", "scram-sha-512"}, {"locked", "oauthbearer"}, {"mutual", "none"}, {"login", "plain"}} {
 		in := f.in(t, w, "worker")
 		if w.listener != "login" {
@@ -84,8 +84,12 @@ func newRotation(t testing.TB, f *fortress, s *stand) *rotation {
 	return r
 }
 
-// tokens are how long a token is good. The next one comes before that.
-const tokens = 15 * time.Second
+const (
+	// tokens are how long a token is good. The next one comes before that.
+	tokens = 15 * time.Second
+	// firstToken is good until the workers are up and the first change is made, which may take a busy machine a minute.
+	firstToken = tokens + 2*time.Minute
+)
 
 // run makes each change in its turn.
 func (r *rotation) run(t *testing.T, began time.Time, secret func()) {

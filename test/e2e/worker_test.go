@@ -43,6 +43,15 @@ func quick() settings {
 	return s
 }
 
+// patient are time-outs for tests that demand that a worker has nothing to tell: a heartbeat that a busy machine
+// answers late is no news of what these tests are about, and what they are about (a connection that the broker
+// ends, a login refused) comes as an error and not as a late answer.
+func patient() settings {
+	return quick().with(settings{
+		"session-timeout": "12s", "rebalance-timeout": "12s", "request-timeout": "3s", "lease": "8s", "drain-timeout": "8s",
+	})
+}
+
 // worker is the program under test.
 type worker struct {
 	*process
