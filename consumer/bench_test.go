@@ -26,7 +26,7 @@ func benchClaim(b *testing.B) *claim {
 	cl := newClaim(c, 0, 1)
 	t := offsets.New(offsets.Takeover{Fresh: true})
 	t.Commit(time.Now(), 1<<60, false)
-	t.Acked()
+	t.Acked(1)
 	if err := cl.taken(t, offsets.Takeover{}, logRange{0, 1 << 60}); err != nil {
 		b.Fatal(err)
 	}

@@ -74,10 +74,10 @@ func (c *Consumer) commit(ctx context.Context) bool {
 		list[i] = group.Offset{Partition: p.claim.partition, Offset: p.commit.Offset, Metadata: p.commit.Metadata}
 	}
 	began := time.Now()
-	outcomes, err := c.member.Commit(ctx, list)
+	outcomes, node, err := c.member.Commit(ctx, list)
 	all := true
 	for i, p := range pledges {
-		all = p.claim.outcome(&p, outcomes[i], began) && all
+		all = p.claim.outcome(&p, answer{outcomes[i], node, began}) && all
 	}
 	c.counts.commits.Add(1)
 	if err != nil && ctx.Err() == nil {
@@ -113,19 +113,28 @@ func (cl *claim) pledge() (pledge, bool) {
 	return p, true
 }
 
+// answer is what became of a commit: with which coordinator, and when it began.
+type answer struct {
+	group.Outcome
+	node  int32
+	began time.Time
+}
+
 // outcome takes in what became of a commit; false: it is to be made again.
-func (cl *claim) outcome(p *pledge, o group.Outcome, began time.Time) bool {
+func (cl *claim) outcome(p *pledge, a answer) bool {
 	cl.mu.Lock()
-	switch o {
+	switch a.Outcome {
 	case group.Applied:
-		cl.tracker.Acked()
+		cl.tracker.Acked(a.node)
 		cl.committed, cl.lastAcked = true, p.last
 	case group.Refused:
 		cl.tracker.Refused()
 	case group.TooLarge:
 		cl.tracker.TooLarge()
+	case group.Undecided:
+		cl.tracker.Undecided()
 	case group.Unanswered:
-		cl.tracker.Unanswered(began.Add(unansweredFor))
+		cl.tracker.Unanswered(a.node, a.began.Add(unansweredFor))
 	}
 	low, ended := cl.tracker.Low(), cl.underWay
 	cl.mu.Unlock()
@@ -137,14 +146,14 @@ func (cl *claim) outcome(p *pledge, o group.Outcome, began time.Time) bool {
 	cl.nudge()
 	if p.commit.Overflow {
 		cl.c.counts.overflows.Add(1)
-		if p.last && o == group.Applied {
+		if p.last && a.Outcome == group.Applied {
 			cl.log.Warn().Int64("offset", p.commit.Offset).Msg("given up with more settled than the commit has room for: some is sent again, with resendFlag 1")
 		}
 	}
-	if p.last && o == group.Applied {
+	if p.last && a.Outcome == group.Applied {
 		close(cl.finished)
 	}
-	return o == group.Applied
+	return a.Outcome == group.Applied
 }
 
 // remember keeps what unanswered commits of a partition allow, for its next claim.

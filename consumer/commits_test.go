@@ -7,8 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"roomrelay/consumer/internal/group"
 	"roomrelay/consumer/internal/offsets"
 )
 
@@ -68,6 +70,31 @@ func TestAnUnansweredCommitHoldsSendingBack(t *testing.T) {
 			t.Fatalf("no later commit was made: %+v", now)
 		}
 		w.awaitRecords(3000)
+	})
+}
+
+// A coordinator that died with a commit in hand applies it no more once another one has answered: sending doesn't wait for
+// the time in which the first one might have.
+func TestAnotherCoordinatorsAnswerEndsTheHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1), kfake.NumBrokers(2), kfake.Ports(19092, 19093))
+		w := g.start()
+		w.awaitReady()
+		time.Sleep(2 * time.Second)
+		var lost atomic.Bool
+		g.control(kmsg.OffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) {
+			return nil, nil, lost.CompareAndSwap(false, true)
+		})
+		g.publish(0, 3000)
+		await(t, "a commit is lost", 10*time.Second, lost.Load)
+		at := time.Now()
+		for old := g.CoordinatorFor(groupID); g.CoordinatorFor(groupID) == old; {
+			g.RehashCoordinators()
+		}
+		w.awaitRecords(3000)
+		if took := time.Since(at); took > group.CommitPatience+2*time.Second {
+			t.Errorf("sending stood still for %v", took)
+		}
 	})
 }
 

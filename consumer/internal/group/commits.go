@@ -28,6 +28,8 @@ const (
 	Refused Outcome = iota
 	// Applied: the coordinator has it.
 	Applied
+	// Undecided: nobody can tell whether it was applied. It isn't any more, now that it was answered.
+	Undecided
 	// Unanswered: nobody can tell whether it was applied, nor whether it still will be.
 	Unanswered
 	// TooLarge: refused for the size of its metadata. Sending it again would change nothing.
@@ -38,23 +40,23 @@ const (
 // (offsets.commit.timeout.ms).
 const CommitPatience = 5 * time.Second
 
-// Commit sends the offsets in one request and returns the outcome of each, in their order. err, which is
-// for the log, says why not all were applied.
+// Commit sends the offsets in one request and returns the outcome of each, in their order, and the coordinator that it
+// went to. err, which is for the log, says why not all were applied.
 //
 // The coordinator checks the generation but not who owns a partition: naming only owned ones is the
 // caller's part.
-func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outcome, err error) {
+func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outcome, node int32, err error) {
 	outcomes = make([]Outcome, len(offsets))
 	i, ok := m.identity()
 	if !ok {
-		return outcomes, errors.New("committing: not in the group")
+		return outcomes, 0, errors.New("committing: not in the group")
 	}
 	ctx, cancel := context.WithTimeout(ctx, CommitPatience)
 	defer cancel()
 	// Asked for beforehand: the Transport would do so itself, and its error would leave open whether the commit was sent.
-	node, err := m.coordinator(ctx)
+	node, err = m.coordinator(ctx)
 	if err != nil {
-		return outcomes, fmt.Errorf("committing: %w", err)
+		return outcomes, 0, fmt.Errorf("committing: %w", err)
 	}
 	answer, err := roundTrip[*commitResponse](ctx, m, CommitPatience, m.commitRequest(i, node, offsets))
 	if err != nil {
@@ -63,7 +65,7 @@ func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outco
 				outcomes[x] = Unanswered
 			}
 		}
-		return outcomes, fmt.Errorf("committing: %w", err)
+		return outcomes, node, fmt.Errorf("committing: %w", err)
 	}
 	codes := map[int32]kafka.Error{}
 	for _, t := range answer.Topics {
@@ -81,7 +83,7 @@ func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outco
 			err = fmt.Errorf("committing partition %d: %w", o.Partition, code)
 		}
 	}
-	return outcomes, err
+	return outcomes, node, err
 }
 
 // coordinator finds the broker that coordinates the group.
@@ -133,9 +135,9 @@ func (m *Member) committed(i identity, code kafka.Error) Outcome {
 		kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed:
 		return Refused
 	}
-	// 7 and 15 come after the coordinator wrote it and waited in vain for its replicas; of what else there
-	// may be, the worse is assumed.
-	return Unanswered
+	// 7 and 15 come after the coordinator wrote it to its log and waited in vain for its replicas; of what else there
+	// may be, the same is assumed: no coordinator answers first and writes then. What is written later stands behind it.
+	return Undecided
 }
 
 // neverSent says that a request that failed with err can't have reached a coordinator.

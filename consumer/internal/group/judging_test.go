@@ -119,9 +119,9 @@ func TestATopicThatIsMissingForAMomentStays(t *testing.T) {
 func TestOnlyACommitThatCannotComeAnyMoreCountsAsRefused(t *testing.T) {
 	for code, want := range map[kafka.Error]Outcome{
 		0:                                  Applied,
-		kafka.RequestTimedOut:              Unanswered,
-		kafka.GroupCoordinatorNotAvailable: Unanswered,
-		kafka.Unknown:                      Unanswered,
+		kafka.RequestTimedOut:              Undecided,
+		kafka.GroupCoordinatorNotAvailable: Undecided,
+		kafka.Unknown:                      Undecided,
 		kafka.RebalanceInProgress:          Refused,
 		kafka.NotCoordinatorForGroup:       Refused,
 		kafka.GroupLoadInProgress:          Refused,

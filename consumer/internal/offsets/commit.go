@@ -20,7 +20,7 @@ type Commit struct {
 type pending struct {
 	sentTo  int64
 	changes uint64
-	after   bool // begun when no unanswered one could be applied any more
+	began   time.Time
 }
 
 // Dirty says that a commit made now would tell something new, or is needed for Limit to rise. The last
@@ -56,10 +56,7 @@ func (t *Tracker) Commit(now time.Time, ahead int64, last bool) Commit {
 		text, fits = meta.encode(t.runs(), t.limit)
 	}
 	c.Metadata, c.Overflow = text, !fits
-	t.pending = &pending{
-		sentTo: c.SentTo, changes: t.changes,
-		after: t.low.Any() && !now.Before(t.low.Until),
-	}
+	t.pending = &pending{sentTo: c.SentTo, changes: t.changes, began: now}
 	return c
 }
 
@@ -105,12 +102,17 @@ func (t *Tracker) answered() pending {
 	return p
 }
 
-// Acked tells that the commit under way was applied.
-func (t *Tracker) Acked() {
+// Acked tells that the commit under way was applied by the coordinator node.
+//
+// What that says of unanswered ones [LowUntilAck]: begun when they couldn't be applied any more, it has replaced them.
+// And if they all went to another coordinator, that one has resigned since: what it had applied, its successor
+// has read before it answered, so that it is replaced; what it had not, it refuses. Without this, each death of a
+// coordinator with a commit under way held sending back for Until, long after the next one was at work.
+func (t *Tracker) Acked(node int32) {
 	p := t.answered()
 	t.acked, t.told, t.own = p.sentTo, p.changes, true
-	if p.after {
-		t.low = Low{} // [LowUntilAck]
+	if !p.began.Before(t.low.Until) || t.low.Node != several && t.low.Node != node {
+		t.low = Low{}
 	}
 }
 
@@ -124,12 +126,29 @@ func (t *Tracker) TooLarge() {
 	t.limit /= 2
 }
 
-// Unanswered tells that the commit under way may have been applied, or may still be before until. A
-// process remembers Low over the end of the assignment.
-func (t *Tracker) Unanswered(until time.Time) {
+// Unanswered tells that the commit under way may have been applied by the coordinator node, or may still be before
+// until. A process remembers Low over the end of the assignment.
+func (t *Tracker) Unanswered(node int32, until time.Time) {
 	p := t.answered()
-	if !t.low.Any() || p.sentTo < t.low.SentTo {
-		t.low.SentTo = p.sentTo
+	switch {
+	case !p.began.Before(t.low.Until): // of those before none can come any more
+		t.low.Node = node
+	case t.low.Node != node:
+		t.low.Node = several
+	}
+	t.lower(p.sentTo, until)
+}
+
+// Undecided tells that the commit under way was answered, and may have been applied: not any more from now on. So
+// whichever is acknowledged next has replaced it.
+func (t *Tracker) Undecided() {
+	p := t.answered()
+	t.lower(p.sentTo, p.began)
+}
+
+func (t *Tracker) lower(sentTo int64, until time.Time) {
+	if !t.low.Any() || sentTo < t.low.SentTo {
+		t.low.SentTo = sentTo
 	}
 	if until.After(t.low.Until) {
 		t.low.Until = until

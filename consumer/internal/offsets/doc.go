@@ -10,7 +10,7 @@
 // claim's lock guards it. It doesn't send a commit, nor know when one is worth a request: the claim does.
 //
 // The life of a commit: Commit makes it and notes it as under way; then exactly one of Acked, Refused,
-// TooLarge and Unanswered tells what became of it, and only then may Commit be called again.
+// TooLarge, Undecided and Unanswered tells what became of it, and only then may Commit be called again.
 //
 // The rules' names in brackets, like [Inherit], are those of the executable model of delivery.
 package offsets

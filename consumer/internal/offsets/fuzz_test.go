@@ -20,7 +20,9 @@ type world struct {
 	stored  *Commit
 	lost    bool // a commit overflowed: what it left out is handed out again
 	late    *Commit
+	lateAt  int32 // the coordinator that it went to
 	until   time.Time
+	node    int32 // the coordinator
 
 	x       *Tracker
 	held    map[int64]bool // admitted by x, not settled by it
@@ -139,25 +141,34 @@ func (w *world) check(c Commit) {
 	}
 }
 
-// answer ends the commit under way. An unanswered one is applied, or comes late, or never.
+// answer ends the commit under way. An unanswered one is applied, or comes late, or never; an undecided one is applied
+// or not. A coordinator that resigned applies nothing later: its successor's answer ends what it had.
 func (w *world) answer(how byte) {
 	if w.pending == nil {
 		return
 	}
 	c := w.pending
 	w.pending = nil
-	switch how % 5 {
+	switch how % 7 {
 	case 0, 1:
 		w.store(c)
-		w.x.Acked()
+		w.x.Acked(w.node)
+		if w.late != nil && w.lateAt != w.node {
+			w.late = nil
+		}
 	case 2:
 		w.x.Refused()
 	case 3:
 		w.store(c)
-		w.x.Unanswered(w.now.Add(10 * time.Second))
+		w.x.Unanswered(w.node, w.now.Add(10*time.Second))
 	case 4:
-		w.late, w.until = c, w.now.Add(10*time.Second)
-		w.x.Unanswered(w.until)
+		w.late, w.lateAt, w.until = c, w.node, w.now.Add(10*time.Second)
+		w.x.Unanswered(w.node, w.until)
+	case 5:
+		w.store(c)
+		w.x.Undecided()
+	case 6:
+		w.x.Undecided()
 	}
 }
 
@@ -187,7 +198,7 @@ func (w *world) safe() {
 
 func (w *world) step(op, arg byte) {
 	o, some := w.pick(arg)
-	switch op % 12 {
+	switch op % 13 {
 	case 0:
 		w.produce(int64(arg>>4)%3, int64(arg&15))
 	case 1, 2:
@@ -226,6 +237,8 @@ func (w *world) step(op, arg byte) {
 		}
 	case 11:
 		w.finish(arg)
+	case 12:
+		w.node = int32(arg % 3)
 	}
 }
 

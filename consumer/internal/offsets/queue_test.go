@@ -35,7 +35,7 @@ func TestHugeGapsCostNothing(t *testing.T) {
 	if m := next(t, c); len(m.Settled) != 1 || m.Settled[0] != (Run{11, 21}) || c.SentTo != far+1 {
 		t.Fatalf("commit %+v", c)
 	}
-	x.Acked()
+	x.Acked(1)
 	settle(t, x, 10, far)
 	if x.Watermark() != far+1 {
 		t.Fatalf("watermark %d", x.Watermark())
@@ -79,6 +79,6 @@ func BenchmarkCommit(b *testing.B) {
 	}
 	for b.Loop() {
 		x.Commit(t0, 1000, false)
-		x.Acked()
+		x.Acked(1)
 	}
 }

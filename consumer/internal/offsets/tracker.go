@@ -28,8 +28,12 @@ type Takeover struct {
 // theirs. The zero value says that there are none.
 type Low struct {
 	SentTo int64     // the least that one of them names
-	Until  time.Time // when the last of them can't be applied any more
+	Until  time.Time // when the last of them can't be applied any more, whatever happens
+	Node   int32     // the coordinator that they went to; several: more than one
 }
+
+// several is no broker's id.
+const several = -1
 
 // Any says that there are unanswered commits.
 func (l Low) Any() bool { return !l.Until.IsZero() }

@@ -14,7 +14,7 @@ func begun(t *testing.T, ahead int64) *Tracker {
 	t.Helper()
 	x := New(Takeover{Start: 10, LogEnd: 10})
 	x.Commit(t0, ahead, false)
-	x.Acked()
+	x.Acked(1)
 	return x
 }
 
@@ -68,7 +68,7 @@ func TestNoCommitPassesAnUnsettledEvent(t *testing.T) {
 	if m := next(t, c); !slices.Equal(m.Settled, Set{{11, 12}, {13, 16}}) {
 		t.Fatalf("settled %v", m.Settled)
 	}
-	x.Acked()
+	x.Acked(1)
 	settle(t, x, 10, 12)
 	if x.Watermark() != 16 || x.Settle(12) || x.Settle(13) || x.Settle(99) {
 		t.Fatalf("watermark %d", x.Watermark())
@@ -97,7 +97,7 @@ func TestAwaitNothingIsAllowedBeforeTheAcknowledgement(t *testing.T) {
 		t.Fatalf("limit %d after a refusal", x.Limit())
 	}
 	x.Commit(t0, 5, false)
-	x.Acked()
+	x.Acked(1)
 	if x.Limit() != 15 {
 		t.Fatalf("limit %d", x.Limit())
 	}
@@ -115,7 +115,7 @@ func TestCommitOnTakeWhereThereIsNone(t *testing.T) {
 		if c := x.Commit(t0, 0, false); c.Offset != in.Start {
 			t.Fatalf("%+v: commit %+v", in, c)
 		}
-		x.Acked()
+		x.Acked(1)
 		if x.Dirty(t0) {
 			t.Fatalf("%+v: dirty without news", in)
 		}
@@ -127,7 +127,7 @@ func TestDirtySaysThatThereAreNews(t *testing.T) {
 	clean := func() {
 		t.Helper()
 		x.Commit(t0, 10, false)
-		if x.Acked(); x.Dirty(t0) {
+		if x.Acked(1); x.Dirty(t0) {
 			t.Fatal("dirty after a commit")
 		}
 	}
@@ -146,7 +146,7 @@ func TestDirtySaysThatThereAreNews(t *testing.T) {
 	admit(t, x, x.Seen())
 	x.Commit(t0, 10, false)
 	settle(t, x, x.Watermark())
-	if x.Acked(); !x.Dirty(t0) {
+	if x.Acked(1); !x.Dirty(t0) {
 		t.Fatal("what came after the commit was made counts as told")
 	}
 	x.Commit(t0, 10, false)
@@ -244,7 +244,7 @@ func TestCleanInherits(t *testing.T) {
 	if c := x.Commit(t0, 0, true); c.SentTo != 13 {
 		t.Fatalf("last commit %+v", c)
 	}
-	x.Acked()
+	x.Acked(1)
 	admit(t, x, 12)
 	if x.Clean() {
 		t.Fatal("12 is in doubt")
@@ -276,7 +276,7 @@ func TestCleanLower(t *testing.T) {
 	if c := x.Commit(t0, 1000, false); c.SentTo != 1020 {
 		t.Fatalf("running: %+v", c)
 	}
-	x.Acked()
+	x.Acked(1)
 	c := x.Commit(t0, 1000, true)
 	if c.Offset != 10 || c.SentTo != 10 {
 		t.Fatalf("clean end: %+v", c)
@@ -340,7 +340,7 @@ func TestStaticWaitNeedsOurNameInTheCommit(t *testing.T) {
 	if m := next(t, x.Commit(t0, 0, false)); m.Owner != "b" {
 		t.Fatalf("owner %q", m.Owner)
 	}
-	x.Acked()
+	x.Acked(1)
 	if x.Limit() != 20 {
 		t.Fatalf("limit %d", x.Limit())
 	}
