@@ -2,12 +2,14 @@ package consumer
 
 import (
 	"bytes"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -168,4 +170,58 @@ func TestAPartitionThatAQuotaHoldsBackIsReadAgainWhenTheBrokerSaid(t *testing.T)
 			t.Errorf("not ready: %v", err)
 		}
 	})
+}
+
+// A leader's or a coordinator's death lasts 6 to 9 s, and by then pauses between tries have grown to their longest: it
+// may add little to that.
+func TestAnOutageOfNineSecondsIsFollowedByNoLongPause(t *testing.T) {
+	for kind, answer := range map[kmsg.Key]func(kmsg.Request) (kmsg.Response, error){
+		kmsg.Fetch: func(kmsg.Request) (kmsg.Response, error) { return nil, errors.New("cut") },
+		kmsg.OffsetCommit: func(r kmsg.Request) (kmsg.Response, error) {
+			return refuse(r.(*kmsg.OffsetCommitRequest), kerr.NotCoordinator), nil
+		},
+	} {
+		t.Run(kind.Name(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newRig(t, seeded(1))
+				w := g.start()
+				w.awaitReady()
+				time.Sleep(2 * time.Second)
+				out := atomic.Bool{}
+				g.control(kind, func(r kmsg.Request) (kmsg.Response, error, bool) {
+					if !out.Load() {
+						return nil, nil, false
+					}
+					res, err := answer(r)
+					return res, err, true
+				})
+				const each = aheadMost + aheadLeast // more than is ever announced: sending waits for a commit, too
+				for n := range 10 {
+					out.Store(true)
+					time.Sleep(time.Second) // a fetch that waits for records is over
+					g.publish(0, each)
+					time.Sleep(8 * time.Second)
+					out.Store(false)
+					ended := time.Now()
+					w.awaitRecords((n + 1) * each)
+					if took := time.Since(ended); took > time.Second {
+						t.Errorf("went on %v after the outage", took)
+					}
+				}
+			})
+		})
+	}
+}
+
+// refuse answers a commit with an error.
+func refuse(r *kmsg.OffsetCommitRequest, code *kerr.Error) kmsg.Response {
+	res := r.ResponseKind().(*kmsg.OffsetCommitResponse)
+	for _, t := range r.Topics {
+		x := kmsg.OffsetCommitResponseTopic{Topic: t.Topic, TopicID: t.TopicID}
+		for _, p := range t.Partitions {
+			x.Partitions = append(x.Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code.Code})
+		}
+		res.Topics = append(res.Topics, x)
+	}
+	return res
 }

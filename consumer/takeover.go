@@ -19,11 +19,12 @@ type fatalError struct{ error }
 
 func (e *fatalError) Unwrap() error { return e.error }
 
-// newRetry is the backoff of a partition's requests. A leader that moves is back within about a second, a
-// dead broker's after 6 to 9 s.
+// newRetry is the backoff of a partition's requests and of commits. A leader that moves is back within about a second, a
+// dead broker's after 6 to 9 s: what the longest pause adds to that, three quarters of a second at most, is seen by
+// all who wait for a message, and twice a second is no load for a broker.
 func newRetry() *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond),
-		backoff.WithMaxInterval(2*time.Second), backoff.WithMaxElapsedTime(0))
+		backoff.WithMaxInterval(500*time.Millisecond), backoff.WithMaxElapsedTime(0))
 }
 
 // pause waits for d; false: ctx ended before.
