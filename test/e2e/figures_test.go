@@ -20,7 +20,12 @@ type figures struct {
 	// be read before its followers have it, which may take them seconds when leadership moves: that is the brokers' part.
 	// From the log on it may take unread longer: so a worker can't hide behind a producer whose acknowledgement was lost.
 	fromAck bool
+	// witness has met the same faults. If it had to wait for longer than was measured elsewhere, so have the workers.
+	witness *witness
 }
+
+// added is what workers may add to the time for which another client has to wait.
+const added = time.Second
 
 // unread is for how long followers may keep what a new leader has written from being read: up to 2.5 s was measured.
 const unread = 3 * time.Second
@@ -34,18 +39,24 @@ func (f *figures) begin() { f.spans = append(f.spans, span{from: time.Now()}) }
 // end is to be called when it is surely over.
 func (f *figures) end() { f.spans[len(f.spans)-1].to = time.Now() }
 
-// tell says how long partitions stood still, and fails the test if one stood still for longer than bound. On a
-// machine that does much else bounds are for finding what hangs, not for figures.
+// tell says how long partitions stood still, and fails the test if one stood still for longer than bound and for longer
+// than a witness and what workers may add. On a machine that does much else bounds are for finding what hangs, not for
+// figures.
 func (f *figures) tell(t testing.TB, r *report, what string, bound time.Duration) {
 	t.Helper()
 	median, longest := f.stood(t, r, false)
 	counted, more := longest, ""
+	if f.witness != nil {
+		reading, committing := f.witness.stood(t, f.spans)
+		more = fmt.Sprintf("; a client that does nothing else waited %.2f s to read, %.2f s to commit", reading.Seconds(), committing.Seconds())
+		bound = max(bound, reading+added, committing+added)
+	}
 	if f.fromAck {
 		if longest > bound+unread {
 			t.Errorf("%s: a partition stood still for %v from what its log has on, longer than %v", what, longest, bound+unread)
 		}
 		_, counted = f.stood(t, r, true)
-		more = fmt.Sprintf(", %.2f s (max) from acknowledgements on", counted.Seconds())
+		more = fmt.Sprintf(", %.2f s (max) from acknowledgements on%s", counted.Seconds(), more)
 	}
 	t.Logf("FIGURE %s: %d times; a partition stood still for %.2f s (median), %.2f s (max)%s; %d messages were sent again flagged",
 		what, len(f.spans), median.Seconds(), longest.Seconds(), more, r.duplicates)
