@@ -13,7 +13,8 @@ import (
 // broke while it waited in JoinGroup or SyncGroup is dropped when its session has run out. Without it the
 // others, who ask again for as long as they must, would wait for the dead one for ever, or it would keep what it
 // was assigned. And a rebalance ends with its time-out there, which JoinGroups that are sent again don't begin
-// anew: so they are held back for as long where one doesn't end.
+// anew: so they are held back for as long where one doesn't end. And a SyncGroup is a sign of life there, as a heartbeat
+// is. Without that a member is dropped that came back in time, while its lease, which counts from the SyncGroup, holds.
 type sweeper struct {
 	r *Run
 
@@ -37,10 +38,21 @@ func newSweeper(r *Run) *sweeper {
 			if q, ok := q.(*kmsg.JoinGroupRequest); ok && q.MemberID == "" && q.InstanceID != nil {
 				r.displace(*q.InstanceID)
 			}
+			if q, ok := q.(*kmsg.SyncGroupRequest); ok {
+				go x.beat(q)
+			}
 			return nil, nil, x.held(q)
 		})
 	}
 	return x
+}
+
+// beat is a heartbeat of the member that sent q, by which the embedded broker notices that it is alive.
+func (x *sweeper) beat(q *kmsg.SyncGroupRequest) {
+	b := kmsg.NewPtrHeartbeatRequest()
+	b.Version, b.Group, b.Generation, b.MemberID, b.InstanceID = 3, q.Group, q.Generation, q.MemberID, q.InstanceID
+	// Whatever comes of it: where the group has another generation by now, the SyncGroup was no sign of life either.
+	_, _ = x.r.Ask(x.r.Cluster.CoordinatorFor(world.Group), b)
 }
 
 func (x *sweeper) note(q kmsg.Request) {
