@@ -50,7 +50,7 @@ func (f *figures) tell(t testing.TB, r *report, what string, bound time.Duration
 	if f.witness != nil {
 		reading, committing := f.witness.stood(t, f.spans)
 		more = fmt.Sprintf("; a client that does nothing else waited %.2f s to read, %.2f s to commit", reading.Seconds(), committing.Seconds())
-		bound = max(bound, reading+added, committing+added)
+		bound = min(slack*bound, max(bound, reading+added, committing+added))
 	}
 	if f.fromAck {
 		if longest > bound+unread {

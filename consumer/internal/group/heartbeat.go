@@ -30,7 +30,7 @@ func (m *Member) beat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-failed:
-			if again := time.Now().Add(repeatAfter); again.Before(due) { // one that stalled may be overtaken by its successor
+			if again := time.Now().Add(repeatAfter); again.Before(due) { // the failure of one that stalled must not put its successor off
 				due = again
 			}
 		case <-next.C:
