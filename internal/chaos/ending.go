@@ -184,7 +184,12 @@ func (r *Run) stable() (epoch int32) {
 // held says that something holds a worker's sending up: a set-up trouble stands until there is something to
 // probe with.
 func (r *Run) held() bool {
-	return slices.ContainsFunc(r.seats, func(s *seat) bool { return s.worker.Relay.Stats().Hold.Cause != "" })
+	return r.unanswered() || slices.ContainsFunc(r.seats, func(s *seat) bool { return s.worker.Relay.Stats().Hold.Cause != "" })
+}
+
+// unanswered says that a worker's sending may wait for a commit that wasn't answered.
+func (r *Run) unanswered() bool {
+	return slices.ContainsFunc(r.seats, func(s *seat) bool { return r.judge.owes(s.worker.Name) })
 }
 
 // epoch is the group's generation; -1: it is none that is at rest. Where a partition is nobody's, the group is on its
@@ -214,6 +219,9 @@ func (r *Run) epoch() int32 {
 func (r *Run) calm() {
 	if !r.settled() {
 		return // that was told
+	}
+	for i := 0; i < 20 && r.unanswered(); i++ {
+		time.Sleep(time.Second)
 	}
 	s := &r.plan.Setting
 	epoch := r.stable()

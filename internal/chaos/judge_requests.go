@@ -43,6 +43,7 @@ func (j *judge) asked(x *world.Worker, f world.Frame) {
 		j.members[q.MemberID] = x.Name
 	case *kmsg.OffsetCommitRequest:
 		j.members[q.MemberID] = x.Name
+		j.conduct(x.Name).lease.commits()
 		j.committing(x.Name, q)
 	case *kmsg.FetchRequest:
 		j.fetching(x.Name, q)

@@ -17,11 +17,22 @@ type lease struct {
 	joined  time.Time // when the last JoinGroup was sent
 	lapsed  time.Time // until when it had run out last
 	wall    time.Time // of well, by the worker's wall clock
+
+	pending time.Time // when the commit was asked for that isn't answered yet; zero: none
+	owed    time.Time // likewise of the last one that another followed without an answer
 }
 
 // answered looks at an answer of Kafka that a worker has got.
 func (j *judge) answered(x *world.Worker, f world.Frame, asked time.Time) {
 	key := kmsg.Key(f.Key)
+	if key == kmsg.OffsetCommit {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if l := &j.conduct(x.Name).lease; l.pending.Equal(asked) {
+			l.pending = time.Time{}
+		}
+		return
+	}
 	if key != kmsg.Heartbeat && key != kmsg.SyncGroup {
 		return
 	}
@@ -50,6 +61,28 @@ func (j *judge) answered(x *world.Worker, f world.Frame, asked time.Time) {
 	case code == kerr.RebalanceInProgress.Code && key == kmsg.Heartbeat:
 		l.well = later(l.well, asked)
 	}
+}
+
+// commits notes that a commit is asked for; there is one at a time.
+func (l *lease) commits() {
+	if !l.pending.IsZero() {
+		l.owed = l.pending
+	}
+	l.pending = time.Now()
+}
+
+// owes says that a commit of the worker's wasn't answered: what none before it announced may wait until it can't be
+// applied any more.
+func (j *judge) owes(worker string) bool {
+	const (
+		unanswered = 10 * time.Second // CommitPatience, twice
+		answer     = time.Second      // in peace one comes sooner
+	)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	l := &j.conduct(worker).lease
+	late := time.Since(l.pending)
+	return time.Since(l.owed) < unanswered || answer < late && late < unanswered
 }
 
 // joins says that the worker has asked to join the group and doesn't know yet what it is assigned.
