@@ -5,8 +5,11 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -117,20 +120,29 @@ func brokerSettings(id, n int, addr, proxied string) map[string]string {
 		// What is measured is said of this; the default is 9 s.
 		"KAFKA_BROKER_SESSION_TIMEOUT_MS": "6000",
 		"KAFKA_HEAP_OPTS":                 "-Xmx512m -Xms256m",
+		// Two that were down may come back with each other's address in the network. A third that remembers the former ones
+		// (Java does for 30 s) then talks to the wrong one for good, since that one answers: no controller is elected.
+		"KAFKA_OPTS": "-Dsun.net.inetaddr.ttl=0",
 	}
 }
 
-// freePorts finds n different ones.
+// freePorts finds n different ones. A broker that is down must find its port free when it is back: so they are below those
+// that a system gives to whoever asks for any (Linux from 32768 on, others from 49152 on).
 func freePorts(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("looking for a free port: %w", err)
+	const lowest, end, tries = 20000, 32768, 100
+	for range tries {
+		if len(ports) == n {
+			return ports, nil
+		}
+		port := lowest + rand.IntN(end-lowest)
+		var l net.Listener
+		if l, err = net.Listen("tcp", local(port)); err != nil {
+			continue
 		}
 		defer l.Close() // at the end, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
 	}
-	return ports, nil
+	return nil, fmt.Errorf("looking for a free port from %d to %d: %w", lowest, end-1, err)
 }
 
 // kill ends the broker as kill -9 does.
@@ -156,6 +168,47 @@ func (b *broker) start(t testing.TB) {
 	if _, err := b.engine.client.ContainerStart(t.Context(), b.box.GetContainerID(), client.ContainerStartOptions{}); err != nil {
 		t.Fatalf("starting broker %d again: %v", b.id, err)
 	}
+}
+
+// ended is the error of a broker that isn't running, with its last words.
+func (b *broker) ended(ctx context.Context) error {
+	got, err := b.engine.client.ContainerInspect(ctx, b.box.GetContainerID(), client.ContainerInspectOptions{})
+	if err != nil {
+		return fmt.Errorf("asking for the state of broker %d: %w", b.id, err)
+	}
+	s := got.Container.State
+	if s.Running {
+		return nil
+	}
+	text, err := b.log(ctx)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("broker %d is %s since %s, with code %d and %q; its last words:\n%s", b.id, s.Status, s.FinishedAt, s.ExitCode, s.Error, last(text))
+}
+
+// log is all that the broker has said.
+func (b *broker) log(ctx context.Context) ([]byte, error) {
+	r, err := b.box.Logs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the log of broker %d: %w", b.id, err)
+	}
+	defer r.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log of broker %d: %w", b.id, err)
+	}
+	return text, nil
+}
+
+// keepLog writes to a file what the broker has said.
+func (b *broker) keepLog(ctx context.Context) error {
+	text, err := b.log(ctx)
+	if err != nil {
+		return err
+	}
+	_, port, _ := strings.Cut(b.addr, ":")
+	return os.WriteFile(program("broker-"+port+".log"), text, 0o600)
 }
 
 // freeze lets it stand still; its connections stay open.

@@ -23,7 +23,8 @@ import (
 type cluster struct {
 	addrs   []string
 	brokers []*broker // by id from 1; none of a cluster that runs already
-	admin   *kadm.Client
+	client  *kgo.Client
+	admin   *kadm.Client // by client
 }
 
 // clusterOf gives the cluster of n brokers, which is started when it is first asked for; or the one that
@@ -83,7 +84,7 @@ func reach(addrs []string) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
-	return &cluster{addrs: addrs, admin: kadm.NewClient(cl)}, nil
+	return &cluster{addrs: addrs, client: cl, admin: kadm.NewClient(cl)}, nil
 }
 
 func startBrokers(ctx context.Context, n int) ([]*broker, error) {
@@ -158,26 +159,57 @@ func breakable(t testing.TB) *cluster {
 	return clusterOf(t, 3)
 }
 
-// whole waits until every broker is back and every replica in sync.
+// whole waits until every broker is back and every replica in sync, as each broker sees it: one that the others have left
+// alone goes on believing that they are there.
 func (c *cluster) whole(t testing.TB) {
 	t.Helper()
 	poll(t, 2*time.Minute, "the cluster is whole again", func() (bool, string) {
-		m, err := c.admin.Metadata(t.Context())
-		if err != nil {
-			return false, err.Error()
-		}
-		if len(m.Brokers) < len(c.brokers) {
-			return false, fmt.Sprintf("%d brokers", len(m.Brokers))
-		}
-		for _, topic := range m.Topics {
-			for _, p := range topic.Partitions {
-				if p.Err != nil || len(p.ISR) < len(p.Replicas) {
-					return false, fmt.Sprintf("%s/%d: in sync %v of %v, %v", topic.Topic, p.Partition, p.ISR, p.Replicas, p.Err)
-				}
+		for _, b := range c.brokers {
+			if err := b.ended(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.wholeTo(t.Context(), b); err != nil {
+				return false, fmt.Sprintf("broker %d: %v", b.id, err)
 			}
 		}
 		return true, ""
 	})
+}
+
+// wholeTo is the error of what a broker doesn't see whole.
+func (c *cluster) wholeTo(ctx context.Context, b *broker) error {
+	req := kmsg.NewPtrMetadataRequest() // of all topics
+	m, err := req.RequestWith(ctx, c.client.Broker(int(b.id)))
+	if err != nil {
+		return fmt.Errorf("asking for metadata: %w", err)
+	}
+	if len(m.Brokers) < len(c.brokers) {
+		return fmt.Errorf("%d brokers", len(m.Brokers))
+	}
+	for _, topic := range m.Topics {
+		for _, p := range topic.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return fmt.Errorf("%s/%d: %w", *topic.Topic, p.Partition, err)
+			}
+			if len(p.ISR) < len(p.Replicas) {
+				return fmt.Errorf("%s/%d: in sync %v of %v", *topic.Topic, p.Partition, p.ISR, p.Replicas)
+			}
+		}
+	}
+	return nil
+}
+
+// tell says which brokers have ended if the test has failed. Nothing that is asked of them tells that from a way that is cut.
+func (c *cluster) tell(t testing.TB) {
+	t.Helper()
+	if !t.Failed() {
+		return
+	}
+	for _, b := range c.brokers {
+		if err := b.ended(run.ctx); err != nil {
+			t.Log(err)
+		}
+	}
 }
 
 // broker gives the one with the id.

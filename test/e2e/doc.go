@@ -4,7 +4,7 @@
 //	ROOMRELAY_TEST_KAFKA_IMAGE  image of the brokers; default: the official one of the version below
 //	ROOMRELAY_TEST_KCAT         command of librdkafka's kcat; default: the one on the PATH, or else one in a container
 //	ROOMRELAY_TEST_BROKERS      addresses of a cluster to use instead; tests that break brokers are skipped
-//	ROOMRELAY_TEST_KEEP         folder in which the logs of workers are kept; default: one that is removed
+//	ROOMRELAY_TEST_KEEP         folder in which the logs of workers and brokers are kept; default: one that is removed
 //
 // It promises that nothing is faked between the worker and Kafka: the worker under test is the built program as a
 // process of its own, and so is the simulator of the API. What was published is read back from the topic,

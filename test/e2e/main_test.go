@@ -140,10 +140,25 @@ func cleanUp() error {
 	if e != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		err = e.removeRun(ctx, run.id)
+		if run.keep {
+			err = keepLogs(ctx)
+		}
+		err = errors.Join(err, e.removeRun(ctx, run.id))
 	}
 	if !run.keep {
 		err = errors.Join(err, os.RemoveAll(run.dir))
+	}
+	return err
+}
+
+// keepLogs writes to files what the brokers have said.
+func keepLogs(ctx context.Context) (err error) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	for _, c := range run.clusters {
+		for _, b := range c.brokers {
+			err = errors.Join(err, b.keepLog(ctx))
+		}
 	}
 	return err
 }

@@ -127,11 +127,16 @@ func (p *process) logged(message string, after time.Time) (line, bool) {
 
 // lastWords are the last lines of its log.
 func (p *process) lastWords() string {
-	const lines = 15
 	text, err := os.ReadFile(p.out)
 	if err != nil {
 		return err.Error()
 	}
+	return last(text)
+}
+
+// last are the last lines of a log.
+func last(text []byte) string {
+	const lines = 15
 	all := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
 }

@@ -59,6 +59,7 @@ func newStand(t testing.TB, c *cluster, p plan) *stand {
 	fmt.Fprint(h, t.Name(), run.id)
 	seed := h.Sum64() >> 1
 	t.Logf("seed %d", seed)
+	t.Cleanup(func() { c.tell(t) })
 	name := strings.ToLower(strings.NewReplacer("/", ".", " ", "-", "_", "-", ",", "").Replace(t.Name())) + "." + run.id
 	s := &stand{cluster: c, topic: name, group: name, partitions: p.partitions, audited: ends{}, lettersAudited: ends{}}
 	// Times are the broker's: how long workers stand still doesn't depend on when producers got through.
