@@ -59,13 +59,13 @@ func TestHowLongAKillIsFelt(t *testing.T) {
 				team.kill(t, i)
 				team.hire(t, i)
 				// Session, doubt and rebalance are over by then.
-				wait(t, 6*time.Second)
+				wait(t, longer()+6*time.Second)
 				f.end()
 			}
 			r := s.close(t)
 			// A dynamic member is missed after its session, a static one is back at once; then what is in doubt
 			// waits for the calls of the dead one, and a static one's for its lease, too.
-			f.tell(t, r, "kill -9, "+kind.name, 4*time.Second)
+			f.tell(t, r, "kill -9, "+kind.name, longer()+4*time.Second)
 			team.stopAll(t)
 		})
 	}

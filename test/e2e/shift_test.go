@@ -144,7 +144,7 @@ func TestWorkersAreScaled(t *testing.T) {
 		{"dynamic", false, false, 2 * time.Second},
 		{"static, leave-on-stop", true, true, 2 * time.Second},
 		// A static member that doesn't leave is missed when its session is over.
-		{"static", true, false, 5 * time.Second},
+		{"static", true, false, longer() + 5*time.Second},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()

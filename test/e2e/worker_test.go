@@ -43,6 +43,14 @@ func quick() settings {
 	return s
 }
 
+// longer is what quick's session takes longer on brokers that weren't set up for tests.
+func longer() time.Duration {
+	if external() != nil {
+		return 4 * time.Second
+	}
+	return 0
+}
+
 // patient are time-outs for tests that demand that a worker has nothing to tell: a heartbeat that a busy machine
 // answers late is no news of what these tests are about, and what they are about (a connection that the broker
 // ends, a login refused) comes as an error and not as a late answer.
