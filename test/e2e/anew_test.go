@@ -32,6 +32,7 @@ func TestTheTopicIsMadeAnew(t *testing.T) {
 	poll(t, 20*time.Second, "workers try to send them", func() (bool, string) {
 		return s.sim.stats(t).Calls > before+20, ""
 	})
+	f := figures{since: sinceFault}
 	began := time.Now()
 	s.remake(t)
 	beyond := s.watchForCommitsBeyond(t)
@@ -43,9 +44,12 @@ func TestTheTopicIsMadeAnew(t *testing.T) {
 	}
 	t.Logf("noticed within %.1f s", time.Since(began).Seconds())
 	s.misbehave(t)
+	f.begin()
 	// More than stood in the former one: but for its id, the topic looks like one that was published to.
 	s.producer.some(t, 2000)
 	r := s.close(t)
+	f.end()
+	f.tell(t, r, "the topic is made anew", slack*boundGraceful)
 	if r.Published != 2000 {
 		t.Errorf("%d events stand in the new topic, want 2000", r.Published)
 	}
@@ -127,23 +131,30 @@ func TestALogLosesItsEnd(t *testing.T) {
 		name    string
 		stopped bool // no worker sees it happen
 		after   int  // that many events are published then
-	}{{"before their eyes", false, 30}, {"and has grown again", true, 250}} {
+		bound   time.Duration
+	}{{"before their eyes", false, 30, boundGraceful}, {"and has grown again", true, 250, boundStart}} {
 		began := time.Now()
+		f := figures{since: sinceFault}
 		from, to := s.loseEnd(t, 100, func() {
 			if x.stopped {
 				team.stopAll(t)
 			}
 		})
-		if !x.stopped {
-			s.wantCut(t, team.at[0], began, from, to)
-		}
-		s.producer.some(t, x.after)
-		c.whole(t)
 		if x.stopped {
+			s.producer.some(t, x.after)
+			c.whole(t)
+			f.begin()
 			team.hire(t, 0)
-			s.wantCut(t, team.at[0], began, from, to)
+		} else {
+			f.begin()
+			s.producer.some(t, x.after)
 		}
-		if r := s.close(t); r.Published < x.after {
+		s.wantCut(t, team.at[0], began, from, to)
+		c.whole(t)
+		r := s.close(t)
+		f.end()
+		f.tell(t, r, "a log loses its end, "+x.name, slack*x.bound)
+		if r.Published < x.after {
 			t.Errorf("%s: %d events were published in place of those that are lost, want %d", x.name, r.Published, x.after)
 		}
 	}

@@ -62,11 +62,15 @@ func TestTheLogsBeginMovesPastTheCommit(t *testing.T) {
 	wait(t, 3*time.Second)
 	s.producer.stop(t)
 	gone := s.deleteHalf(t, committed)
+	f := figures{since: sinceFault}
+	f.begin()
 	for i := range team.at {
 		team.hire(t, i)
 	}
 	team.ready(t)
 	r := s.close(t)
+	f.end()
+	f.tell(t, r, "the log's begin moves past the commit", slack*boundStart)
 	if r.deleted == 0 || r.Published == 0 {
 		t.Fatalf("%d records were deleted and %d were left: too few to prove anything", r.deleted, r.Published)
 	}
@@ -149,9 +153,13 @@ func TestATransactionIsLeftOpen(t *testing.T) {
 		t.Fatalf("aborting the transaction: %v", err)
 	}
 	closed := time.Now()
+	f := figures{since: sinceFault}
+	f.begin()
 	wait(t, 2*time.Second)
 	r := s.close(t)
-	held := r.stood(span{open, closed}, false)
+	f.end()
+	f.tell(t, r, "a transaction that was left open ends", slack*boundGraceful)
+	held := r.stood(span{open, closed}, sinceLog)
 	for p, d := range held {
 		if p == partition && d < 9*time.Second {
 			t.Errorf("partition %d stood still for %v only, though a transaction was open", p, d)
