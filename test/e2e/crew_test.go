@@ -87,8 +87,7 @@ func (c *crew) busy(t testing.TB, i int, limit time.Duration) bool {
 func (c *crew) kill(t testing.TB, i int) {
 	t.Helper()
 	// A worker that has just come may be waiting for a dead one's session: then it is killed as it is.
-	const patience = 4 * time.Second
-	if c.busy(t, i, patience) {
+	if c.busy(t, i, longer()+4*time.Second) {
 		c.inFlight++
 	}
 	wait(t, c.moment(25*time.Millisecond))
