@@ -83,7 +83,7 @@ func (f *fortress) start(t testing.TB) {
 		exposed[i] = p + "/tcp"
 		bindings[mobynet.MustParsePort(exposed[i])] = bound(ports[i])
 	}
-	_, err = testcontainers.Run(
+	box, err := testcontainers.Run(
 		run.ctx, image,
 		testcontainers.WithLabels(labels()), testcontainers.WithEnv(f.settings(t, open)), testcontainers.WithExposedPorts(exposed...),
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) { h.PortBindings = bindings }),
@@ -92,7 +92,8 @@ func (f *fortress) start(t testing.TB) {
 	if err != nil {
 		t.Fatalf("starting a secured broker from image %s: %v", image, err)
 	}
-	if f.cluster, err = clusterAt(run.ctx, []string{open}, nil); err != nil {
+	b := &broker{engine: run.engine, id: 1, addr: open, box: box}
+	if f.cluster, err = clusterAt(run.ctx, []string{open}, []*broker{b}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -155,7 +157,11 @@ func cleanUp() error {
 func keepLogs(ctx context.Context) (err error) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	for _, c := range run.clusters {
+	clusters := slices.Collect(maps.Values(run.clusters))
+	if run.fortress != nil {
+		clusters = append(clusters, run.fortress.cluster)
+	}
+	for _, c := range clusters {
 		for _, b := range c.brokers {
 			err = errors.Join(err, b.keepLog(ctx))
 		}
