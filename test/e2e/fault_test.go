@@ -42,8 +42,10 @@ const (
 	boundFrozen     = 11100 * time.Millisecond
 )
 
-// boundStart is for workers that start and join an empty group: half a second was measured where nothing else ran.
-const boundStart = 2 * time.Second
+// boundTakeover is for workers that take a partition over at leisure: as they start and join an empty group, or since its log
+// was cut below what they have read. What is in doubt then waits for a second, the request-timeout of lasting; finding out
+// takes half a second as they start, and a pause between two tries or two where a new leader has to be found.
+const boundTakeover = 2 * time.Second
 
 var faults = []fault{
 	{"every broker is restarted in order", boundGraceful, func(t *testing.T, s *stand) {

@@ -70,7 +70,7 @@ func TestTheLogsBeginMovesPastTheCommit(t *testing.T) {
 	team.ready(t)
 	r := s.close(t)
 	f.end()
-	f.tell(t, r, "the log's begin moves past the commit", slack*boundStart)
+	f.tell(t, r, "the log's begin moves past the commit", slack*boundTakeover)
 	if r.deleted == 0 || r.Published == 0 {
 		t.Fatalf("%d records were deleted and %d were left: too few to prove anything", r.deleted, r.Published)
 	}

@@ -43,6 +43,19 @@ func quick() settings {
 	return s
 }
 
+// sum is that of some of its times.
+func (s settings) sum(t testing.TB, names ...string) (sum time.Duration) {
+	t.Helper()
+	for _, name := range names {
+		d, err := time.ParseDuration(s[name])
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		sum += d
+	}
+	return sum
+}
+
 // longer is what quick's session takes longer on brokers that weren't set up for tests.
 func longer() time.Duration {
 	if external() != nil {
