@@ -8,6 +8,7 @@ import (
 
 	"roomrelay/consumer/internal/group"
 	"roomrelay/consumer/internal/offsets"
+	"roomrelay/internal/fetch"
 )
 
 const (
@@ -65,7 +66,8 @@ type pledge struct {
 
 // commit sends one request for all partitions that have something to say; false: not all was applied.
 func (c *Consumer) commit(ctx context.Context) bool {
-	pledges := c.pledges()
+	topic, _ := c.member.TopicID()
+	pledges := c.pledges(topic)
 	if len(pledges) == 0 {
 		return true
 	}
@@ -74,7 +76,7 @@ func (c *Consumer) commit(ctx context.Context) bool {
 		list[i] = group.Offset{Partition: p.claim.partition, Offset: p.commit.Offset, Metadata: p.commit.Metadata}
 	}
 	began := time.Now()
-	outcomes, node, err := c.member.Commit(ctx, list)
+	outcomes, node, err := c.member.Commit(ctx, topic, list)
 	all := true
 	for i, p := range pledges {
 		all = p.claim.outcome(&p, answer{outcomes[i], node, began}) && all
@@ -87,10 +89,13 @@ func (c *Consumer) commit(ctx context.Context) bool {
 	return all
 }
 
-// pledges begins the commit of every partition that is owned and has something new to say.
-func (c *Consumer) pledges() []pledge {
+// pledges begins the commit of every partition that is owned, is of this topic and has something new to say.
+func (c *Consumer) pledges(topic fetch.TopicID) []pledge {
 	var list []pledge
 	for _, cl := range *c.live.Load() {
+		if cl.topic != topic && cl.topic != (fetch.TopicID{}) {
+			continue // it is about to end
+		}
 		if p, ok := cl.pledge(); ok {
 			list = append(list, p)
 		}

@@ -1,10 +1,13 @@
 package consumer
 
 import (
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	kafka "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -127,5 +130,68 @@ func TestWithoutIDsAllElseWorks(t *testing.T) {
 		if c, meta := g.stored(0); c.Offset != 20 || meta == nil || meta.Topic != "" {
 			t.Errorf("committed %d with %+v", c.Offset, meta)
 		}
+	})
+}
+
+// A fetch tells that the topic isn't there before anybody has read the id of the one that takes its place. A commit names
+// no id: what was to be committed for the former topic would stand in the new one.
+func TestNothingOfAFormerTopicIsCommittedForTheNewOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		var looksFail atomic.Bool
+		g.control(kmsg.Metadata, func(req kmsg.Request) (kmsg.Response, error, bool) {
+			return nil, nil, looksFail.Load() && req.GetVersion() >= 10 // by which ids are read
+		})
+		w := g.holding()
+		g.publish(0, 20)
+		w.awaitRecords(20)
+		if w.send() != 20 {
+			t.Fatal("not all may be sent")
+		}
+		old := w.records()
+		looksFail.Store(true)
+		g.remake(1)
+		time.Sleep(time.Second) // a fetch waits for half of that at most
+		for i := range old {
+			w.Settle(&old[i])
+		}
+		for range 100 {
+			if c, _ := g.stored(0); c.Offset > 0 {
+				t.Fatalf("%d is committed, and nothing stands in the new topic", c.Offset)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		looksFail.Store(false)
+		w.release()
+		g.publish(0, 5)
+		await(t, "the end", time.Minute, func() bool { c, _ := g.stored(0); return c.Offset == 5 })
+	})
+}
+
+// A broker that is behind says of a topic that it isn't there, and others that they don't know its id: what can't be
+// committed isn't sent, so this must be over soon.
+func TestADoubtThatWasWrongHoldsCommitsUpForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, seeded(1))
+		w := g.start()
+		w.awaitReady()
+		var refusals, looks atomic.Int32
+		refusals.Store(1)
+		looks.Store(3)
+		g.control(kmsg.OffsetCommit, func(req kmsg.Request) (kmsg.Response, error, bool) {
+			if refusals.Add(-1) < 0 {
+				return nil, nil, false
+			}
+			return refusedCommit(req, kafka.UnknownTopicOrPartition), nil, true
+		})
+		g.control(kmsg.Metadata, func(req kmsg.Request) (kmsg.Response, error, bool) {
+			if req.GetVersion() < 10 || looks.Add(-1) < 0 {
+				return nil, nil, false
+			}
+			return nil, errors.New("the connection is closed"), true
+		})
+		g.publish(0, 1) // its commit is due a second later
+		await(t, "the refusal", 2*time.Second, func() bool { return refusals.Load() <= 0 })
+		await(t, "the commit", time.Second, func() bool { c, _ := g.stored(0); return c.Offset == 1 })
 	})
 }

@@ -130,6 +130,22 @@ func TestI6_BehindRecordsThatWereDeletedNothingIsSentWhileTheirOwnerMayBeAtIt(t 
 	})
 }
 
+// refusedCommit is an answer that refuses every part of a commit.
+func refusedCommit(req kmsg.Request, why kafka.Error) kmsg.Response {
+	answer := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+	for _, x := range req.(*kmsg.OffsetCommitRequest).Topics {
+		to := kmsg.NewOffsetCommitResponseTopic()
+		to.Topic = x.Topic
+		for _, p := range x.Partitions {
+			part := kmsg.NewOffsetCommitResponseTopicPartition()
+			part.Partition, part.ErrorCode = p.Partition, int16(why)
+			to.Partitions = append(to.Partitions, part)
+		}
+		answer.Topics = append(answer.Topics, to)
+	}
+	return answer
+}
+
 func TestWithoutACommitThePositionIsCommittedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, seeded(1))
@@ -140,14 +156,7 @@ func TestWithoutACommitThePositionIsCommittedFirst(t *testing.T) {
 			if !block.Load() {
 				return nil, nil, false
 			}
-			res := kmsg.NewPtrOffsetCommitResponse()
-			res.Version = req.GetVersion()
-			p := kmsg.NewOffsetCommitResponseTopicPartition()
-			p.ErrorCode = int16(kafka.GroupLoadInProgress)
-			x := kmsg.NewOffsetCommitResponseTopic()
-			x.Topic, x.Partitions = topic, append(x.Partitions, p)
-			res.Topics = append(res.Topics, x)
-			return res, nil, true
+			return refusedCommit(req, kafka.GroupLoadInProgress), nil, true
 		})
 		w := g.start()
 		time.Sleep(10 * time.Second)

@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/findcoordinator"
 
 	"roomrelay/internal/commits"
+	"roomrelay/internal/fetch"
 )
 
 // Offset is what one partition's commit says.
@@ -44,8 +45,8 @@ const CommitPatience = 5 * time.Second
 // went to. err, which is for the log, says why not all were applied.
 //
 // The coordinator checks the generation but not who owns a partition: naming only owned ones is the
-// caller's part.
-func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outcome, node int32, err error) {
+// caller's part. They are of the topic with this id: nothing is sent if that may be another one now.
+func (m *Member) Commit(ctx context.Context, topic fetch.TopicID, offsets []Offset) (outcomes []Outcome, node int32, err error) {
 	outcomes = make([]Outcome, len(offsets))
 	i, ok := m.identity()
 	if !ok {
@@ -57,6 +58,9 @@ func (m *Member) Commit(ctx context.Context, offsets []Offset) (outcomes []Outco
 	node, err = m.coordinator(ctx)
 	if err != nil {
 		return outcomes, 0, fmt.Errorf("committing: %w", err)
+	}
+	if !m.stands(topic) { // asked as late as can be
+		return outcomes, node, errors.New("committing: brokers said that the topic isn't there, its id must be read first")
 	}
 	answer, err := roundTrip[*commitResponse](ctx, m, CommitPatience, m.commitRequest(i, node, offsets))
 	if err != nil {
@@ -130,8 +134,11 @@ func (m *Member) committed(i identity, code kafka.Error) Outcome {
 		return Refused
 	case kafka.OffsetMetadataTooLarge:
 		return TooLarge
+	case kafka.UnknownTopicOrPartition:
+		m.Suspect()
+		return Refused
 	case kafka.RebalanceInProgress, kafka.NotCoordinatorForGroup, kafka.GroupLoadInProgress,
-		kafka.UnknownTopicOrPartition, kafka.InvalidCommitOffsetSize, kafka.InvalidGroupId,
+		kafka.InvalidCommitOffsetSize, kafka.InvalidGroupId,
 		kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed:
 		return Refused
 	}

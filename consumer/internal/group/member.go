@@ -83,6 +83,8 @@ type Member struct {
 	ids        *idSupport // nil: not known
 	topicID    fetch.TopicID
 	formerIDs  map[fetch.TopicID]bool // of topics of that name that are no more
+	doubts     int                    // how often brokers said that the topic isn't there
+	cleared    int                    // as many of these were before its id was read last
 	stopping   bool
 	trouble    error // why it isn't a member now
 }
