@@ -20,7 +20,7 @@ import (
 // nothing of that is sent any more, nor committed for the new one.
 func TestTheTopicIsMadeAnew(t *testing.T) {
 	c := clusterOf(t, 3)
-	s := newStand(t, c, plan{settings: lasting})
+	s := newStand(t, c, plan{settings: lasting.with(settings{"commit-every": "100ms"})})
 	team := newCrew(t, s, 2, false)
 	s.producer.start()
 	wait(t, 3*time.Second)
@@ -56,6 +56,13 @@ func TestTheTopicIsMadeAnew(t *testing.T) {
 	}
 	for _, b := range beyond() {
 		t.Error(b)
+	}
+	for _, w := range team.at {
+		for _, l := range w.lines() {
+			if strings.Contains(l.raw, `"commit of a former topic"`) {
+				t.Errorf("what was settled of the former topic was committed for the new one, as %s found: %s", w.name, l.raw)
+			}
+		}
 	}
 	team.stopAll(t)
 }
